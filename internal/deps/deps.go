@@ -1,0 +1,23 @@
+package deps
+import (
+ _ "github.com/aws/aws-sdk-go-v2/aws"
+ _ "github.com/aws/aws-sdk-go-v2/config"
+ _ "github.com/aws/aws-sdk-go-v2/credentials"
+ _ "github.com/aws/aws-sdk-go-v2/service/s3"
+ _ "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+ _ "github.com/aws/smithy-go"
+ _ "github.com/go-json-experiment/json"
+ _ "github.com/johannesboyne/gofakes3"
+ _ "github.com/klauspost/compress/zstd"
+ _ "github.com/oklog/ulid/v2"
+ _ "github.com/rogpeppe/go-internal/testscript"
+ _ "github.com/schollz/progressbar/v3"
+ _ "github.com/spf13/cobra"
+ _ "github.com/transparency-dev/merkle/compact"
+ _ "github.com/transparency-dev/merkle/proof"
+ _ "github.com/transparency-dev/merkle/rfc6962"
+ _ "golang.org/x/mod/sumdb/note"
+ _ "golang.org/x/term"
+ _ "golang.org/x/sync/errgroup"
+ _ "github.com/goccy/go-yaml"
+)
