@@ -8,7 +8,7 @@ import (
 )
 
 // Store is the bucket as wormlog sees it: objects that are created once, locked, read, and kept longer. It can neither
-// overwrite nor delete.
+// overwrite nor delete. Keys are relative to the home prefix, which the Store adds and removes.
 //
 // Every method may be called concurrently. Reads are strongly consistent with completed creates and lock changes, as S3
 // promises. Every error wraps exactly one of the Err… sentinels of this package, or the context's error; an error that
