@@ -1,0 +1,88 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Algorithm names how entries are signed. Everything else is always signed with Ed25519.
+type Algorithm string
+
+// The algorithms for entries.
+const (
+	AlgorithmEd25519    Algorithm = "ed25519"     // RFC 8032
+	AlgorithmHMACSHA256 Algorithm = "hmac-sha256" // RFC 2104, with a key per stream by HKDF (RFC 5869)
+)
+
+// Role says what a key may sign for. The three roles other than writer own the control streams of the same name.
+type Role string
+
+// The roles.
+const (
+	RoleWriter    Role = "writer"
+	RoleAuthority Role = "authority"
+	RoleCustodian Role = "custodian"
+	RoleVerifier  Role = "verifier"
+)
+
+// Valid reports whether the role is one of the four.
+func (r Role) Valid() error {
+	switch r {
+	case RoleWriter, RoleAuthority, RoleCustodian, RoleVerifier:
+		return nil
+	}
+	return errors.New("a role is writer, authority, custodian or verifier")
+}
+
+// reserved reports whether writer is the name of a control role's streams.
+func reserved(writer string) bool {
+	return writer == string(RoleAuthority) || writer == string(RoleCustodian) || writer == string(RoleVerifier)
+}
+
+// checkPattern reports whether a key of this role may have this stream pattern: a writer name and ".*", or one whole
+// stream name; control roles own exactly their own streams, and nobody else does.
+func checkPattern(role Role, pattern string) error {
+	writer, rest, _ := strings.Cut(pattern, ".")
+	if !writerName(writer) || (rest != "*" && !ulidName(rest)) {
+		return errors.New(`a stream pattern is a writer name followed by ".*", or one whole stream name`)
+	}
+	if role == RoleWriter && reserved(writer) {
+		return fmt.Errorf("streams of %s belong to that role alone; choose another writer name", writer)
+	}
+	if role != RoleWriter && writer != string(role) {
+		return fmt.Errorf("a key of role %s signs streams of writer %s only", role, role)
+	}
+	return nil
+}
+
+// covers reports whether the stream fits the pattern.
+func covers(pattern, stream string) bool {
+	writer, rest, _ := strings.Cut(stream, ".")
+	if !writerName(writer) || !ulidName(rest) {
+		return false
+	}
+	return pattern == stream || pattern == writer+".*"
+}
+
+// writerName reports whether s matches [a-z0-9][a-z0-9-]{0,62}.
+func writerName(s string) bool {
+	if len(s) < 1 || len(s) > 63 || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// ulidName reports whether s is a ULID in its one canonical spelling: 26 upper-case digits of Crockford's base 32, at
+// most 128 bits.
+func ulidName(s string) bool {
+	if len(s) != 26 || s[0] > '7' {
+		return false
+	}
+	return strings.Trim(s, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == ""
+}

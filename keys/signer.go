@@ -1,0 +1,46 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"log/slog"
+
+	"github.com/wormlog/wormlog/internal/lineobject"
+)
+
+// Signer signs messages with an Ed25519 key. It is safe for concurrent use. An error means that nothing was signed.
+type Signer interface {
+	KeyID() ID
+	Sign(message []byte) ([]byte, error)
+}
+
+// NewSigner returns a signer that signs as id with a private key in memory.
+func NewSigner(id ID, key ed25519.PrivateKey) Signer { return &signer{id, key} }
+
+type signer struct {
+	id  ID
+	key ed25519.PrivateKey
+}
+
+func (s *signer) KeyID() ID { return s.id }
+
+func (s *signer) Sign(message []byte) ([]byte, error) {
+	if len(s.key) != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("key %s cannot sign: its private key is not an Ed25519 key of %d bytes", s.id, ed25519.PrivateKeySize)
+	}
+	return ed25519.Sign(s.key, message), nil
+}
+
+func (s *signer) redacted() redacted           { return redacted{"signer", string(s.id)} }
+func (s *signer) Format(f fmt.State, _ rune)   { s.redacted().format(f) }
+func (s *signer) LogValue() slog.Value         { return s.redacted().logValue() }
+func (s *signer) MarshalJSON() ([]byte, error) { return s.redacted().marshalJSON() }
+
+// signLine makes the line object of a line.
+func signLine(kind Kind, log LogID, line []byte, by Signer) (lineobject.Object, error) {
+	sig, err := by.Sign(LineMessage(kind, log, by.KeyID(), line))
+	if err != nil {
+		return lineobject.Object{}, err
+	}
+	return lineobject.Object{Line: line, KeyID: string(by.KeyID()), Signature: sig}, nil
+}

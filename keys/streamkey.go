@@ -1,0 +1,70 @@
+package keys
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// StreamKey is the ephemeral Ed25519 key that signs the manifests of one stream after its first one. It is kept in
+// memory and destroyed when the stream closes, so that nobody can extend or fork the stream later. It is safe for
+// concurrent use.
+type StreamKey struct {
+	id      ID
+	public  ed25519.PublicKey
+	private *streamSecret
+}
+
+type streamSecret struct {
+	mu  sync.RWMutex
+	key ed25519.PrivateKey // nil once destroyed
+}
+
+// NewStreamKey makes a stream key from the system's randomness.
+func NewStreamKey() (*StreamKey, error) {
+	pub, priv, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return nil, fmt.Errorf("make a stream key: %w", err)
+	}
+	return &StreamKey{id: StreamKeyID(pub), public: pub, private: &streamSecret{key: priv}}, nil
+}
+
+// StreamKeyID returns the ID of a stream key: a hash of "wormlog/v1 stream key\n" and the raw public key.
+func StreamKeyID(pub ed25519.PublicKey) ID { return hashID([]byte("wormlog/v1 stream key\n"), pub) }
+
+// ID returns the key's ID.
+func (k *StreamKey) ID() ID { return k.id }
+
+// PublicKey returns what the stream's first manifest publishes.
+func (k *StreamKey) PublicKey() PublicKey { return NewPublicKey(k.public) }
+
+// Signer returns the key's signer, which fails after [StreamKey.Destroy].
+func (k *StreamKey) Signer() Signer { return streamSigner{k} }
+
+// Destroy overwrites the private key, as far as Go lets a program do that. Nothing can be signed afterwards.
+func (k *StreamKey) Destroy() {
+	k.private.mu.Lock()
+	defer k.private.mu.Unlock()
+	clear(k.private.key)
+	k.private.key = nil
+}
+
+func (k StreamKey) redacted() redacted           { return redacted{"stream key", string(k.id)} }
+func (k StreamKey) Format(f fmt.State, _ rune)   { k.redacted().format(f) }
+func (k StreamKey) LogValue() slog.Value         { return k.redacted().logValue() }
+func (k StreamKey) MarshalJSON() ([]byte, error) { return k.redacted().marshalJSON() }
+
+type streamSigner struct{ *StreamKey }
+
+func (s streamSigner) KeyID() ID { return s.id }
+
+func (s streamSigner) Sign(message []byte) ([]byte, error) {
+	s.private.mu.RLock()
+	defer s.private.mu.RUnlock()
+	if s.private.key == nil {
+		return nil, errors.New("stream key " + string(s.id) + " was destroyed when its stream closed; open a new stream")
+	}
+	return ed25519.Sign(s.private.key, message), nil
+}
