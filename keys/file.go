@@ -116,31 +116,25 @@ func readSecretFile(path string) ([]byte, error) {
 
 // WriteSecretFile writes a secret and a newline to a new file that only its owner may read, and syncs it. A file with
 // the same contents is success; one with other contents stays as it is and the error wraps [ErrExists]. A write that fails
-// half way leaves no file.
+// leaves no file.
 func WriteSecretFile(path string, secret []byte) error {
 	line := append(bytes.Clone(secret), '\n')
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".wormlog-secret-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("write secret file %s: %w", path, err)
-	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(line)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if cerr := tmp.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("write secret file %s: %w", path, err)
-	}
-	// Link, unlike rename, never replaces a file that is there.
-	err = os.Link(tmp.Name(), path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return sameSecretFile(path, line)
 	}
 	if err != nil {
-		return fmt.Errorf("write secret file %s: %w", path, err)
+		return fmt.Errorf("write a secret: %w", err)
+	}
+	_, err = f.Write(line)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write a secret: %w", err), os.Remove(path))
 	}
 	return nil
 }
