@@ -1,0 +1,611 @@
+package archive
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+	"unicode/utf8"
+)
+
+// maxDepth is how deep arrays and objects may be nested in JSON that is kept as such. Common readers (Java, Python, Go
+// tools) refuse or crash not far beyond.
+const maxDepth = 512
+
+// A payloadFault says why bytes are not kept as JSON. Its text is a label that can be counted by.
+type payloadFault string
+
+const (
+	faultSyntax    payloadFault = "not JSON"
+	faultUTF8      payloadFault = "not UTF-8"
+	faultDuplicate payloadFault = "repeated member name"
+	faultSurrogate payloadFault = "lone surrogate escape"
+	faultDepth     payloadFault = "nested over 512 deep"
+	faultLength    payloadFault = "longer than 2 GiB"
+)
+
+// payloadError is a fault and the byte where it was found. Of several faults the first found is named; UTF-8 is looked
+// at before everything else, and the members of large objects when the object ends.
+type payloadError struct {
+	fault payloadFault
+	at    int
+}
+
+func (e *payloadError) Error() string { return fmt.Sprintf("%s, at byte %d", e.fault, e.at) }
+
+// appendCompact appends src to dst without the whitespace outside strings and otherwise byte for byte. src must be one
+// JSON value (RFC 8259) in UTF-8 that repeats no member name within an object (compared after unescaping, RFC 7493
+// section 2.3), holds no escape of half a surrogate pair (RFC 7493 section 2.1) and is nested at most 512 deep; if not,
+// dst comes back as it was, with a *payloadError. dst must not overlap src.
+//
+// It allocates only if dst is short of room, for objects with very many members and for names with escapes.
+func appendCompact(dst, src []byte) ([]byte, error) {
+	if uint64(len(src)) >= unescapedBit {
+		return dst, &payloadError{faultLength, len(src)}
+	}
+	if !utf8.Valid(src) {
+		return dst, &payloadError{faultUTF8, firstInvalidUTF8(src)}
+	}
+	var names [64]memberName
+	var outer [16]openObject
+	c := compactor{src: src, dst: dst, names: memberNames{src: src, list: names[:0]}, outer: outer[:0]}
+	if err := c.run(); err != nil {
+		return dst, err
+	}
+	return append(c.dst, src[c.kept:c.end]...), nil
+}
+
+// compactor is one run of appendCompact.
+type compactor struct {
+	src, dst []byte
+	kept     int // src up to here is in dst or is whitespace
+	end      int // behind the last byte to keep
+	names    memberNames
+	outer    []openObject // arrays and objects around the present one
+	in       openObject
+}
+
+func (c *compactor) fail(f payloadFault, at int) error { return &payloadError{f, at} }
+
+// space passes over whitespace at i, hands what is before it to dst, and returns the next byte to look at.
+func (c *compactor) space(i int) int {
+	if i == len(c.src) || !isSpace(c.src[i]) {
+		return i
+	}
+	c.dst = append(c.dst, c.src[c.kept:i]...)
+	for i < len(c.src) && isSpace(c.src[i]) {
+		i++
+	}
+	c.kept = i
+	return i
+}
+
+func isSpace(b byte) bool { return b == ' ' || b == '\n' || b == '\r' || b == '\t' }
+
+// byteAt returns 0, which is no JSON, behind the end.
+func byteAt(b []byte, i int) byte {
+	if i < len(b) {
+		return b[i]
+	}
+	return 0
+}
+
+func (c *compactor) run() error {
+	src, i := c.src, 0
+	for {
+		if byteAt(src, i) <= ' ' {
+			i = c.space(i)
+		}
+		// Afterwards i is behind the value, or at the end of an empty array or object.
+		switch b := byteAt(src, i); b {
+		case '{', '[':
+			if len(c.outer) == maxDepth {
+				return c.fail(faultDepth, i)
+			}
+			c.outer = append(c.outer, c.in)
+			c.in = openObject{isObject: b == '{', first: len(c.names.list)}
+			i = c.space(i + 1)
+			if byteAt(src, i) == c.in.closing() {
+				break
+			}
+			if b == '{' {
+				next, err := c.name(i)
+				if err != nil {
+					return err
+				}
+				i = next
+			}
+			continue
+		case '"':
+			next, err := c.text(i)
+			if err != nil {
+				return err
+			}
+			i = next
+		default:
+			next := skipScalar(src, i)
+			if next < 0 {
+				return c.fail(faultSyntax, ^next)
+			}
+			i = next
+		}
+		for {
+			if len(c.outer) == 0 {
+				return c.finish(i)
+			}
+			if byteAt(src, i) <= ' ' {
+				i = c.space(i)
+			}
+			b := byteAt(src, i)
+			if b == ',' {
+				i++
+				break
+			}
+			if b != c.in.closing() {
+				return c.fail(faultSyntax, i)
+			}
+			if !c.names.close(&c.in) {
+				return c.fail(faultDuplicate, i)
+			}
+			c.in = c.outer[len(c.outer)-1]
+			c.outer = c.outer[:len(c.outer)-1]
+			i++
+		}
+		if c.in.isObject {
+			next, err := c.name(c.space(i))
+			if err != nil {
+				return err
+			}
+			i = next
+		}
+	}
+}
+
+// finish is called behind the outermost value.
+func (c *compactor) finish(i int) error {
+	c.end = i
+	for i < len(c.src) && isSpace(c.src[i]) {
+		i++
+	}
+	if i < len(c.src) {
+		return c.fail(faultSyntax, i)
+	}
+	return nil
+}
+
+// text reads a string at i.
+func (c *compactor) text(i int) (int, error) {
+	next, escaped := skipString(c.src, i+1)
+	if next < 0 {
+		return 0, c.fail(faultSyntax, ^next)
+	}
+	if escaped {
+		if at := loneSurrogate(c.src[i:next]); at >= 0 {
+			return 0, c.fail(faultSurrogate, i+at)
+		}
+	}
+	return next, nil
+}
+
+// name reads a member name at i and the colon behind it.
+func (c *compactor) name(i int) (int, error) {
+	if byteAt(c.src, i) != '"' {
+		return 0, c.fail(faultSyntax, i)
+	}
+	next, escaped := skipString(c.src, i+1)
+	if next < 0 {
+		return 0, c.fail(faultSyntax, ^next)
+	}
+	if escaped {
+		if at := loneSurrogate(c.src[i:next]); at >= 0 {
+			return 0, c.fail(faultSurrogate, i+at)
+		}
+	}
+	if !c.names.add(&c.in, i+1, next-1, escaped) {
+		return 0, c.fail(faultDuplicate, i)
+	}
+	if byteAt(c.src, next) != ':' {
+		next = c.space(next)
+		if byteAt(c.src, next) != ':' {
+			return 0, c.fail(faultSyntax, next)
+		}
+	}
+	return next + 1, nil
+}
+
+// openObject is an array or object whose end has not been seen.
+type openObject struct {
+	isObject bool
+	first    int    // where its names start in memberNames.list
+	seen     uint64 // a bit for each name, by hash: a name whose bit is not set is new
+}
+
+func (o *openObject) closing() byte {
+	if o.isObject {
+		return '}'
+	}
+	return ']'
+}
+
+// fewNames is how many names of an object are compared one by one; beyond, they are sorted when the object ends.
+const fewNames = 32
+
+// memberNames finds repeated names: the names of all open objects, the innermost object's last.
+type memberNames struct {
+	src       []byte
+	unescaped []byte // names that had escapes
+	list      []memberName
+}
+
+// unescapedBit in memberName.off says that the name is in unescaped, not in src.
+const unescapedBit = 1 << 31
+
+type memberName struct {
+	head     uint64 // the first eight bytes, big-endian, zeros behind a shorter name
+	off, len uint32
+}
+
+func (m *memberNames) bytes(n memberName) []byte {
+	if n.off&unescapedBit != 0 {
+		off := n.off &^ unescapedBit
+		return m.unescaped[off : off+n.len]
+	}
+	return m.src[n.off : n.off+n.len]
+}
+
+func (m *memberNames) compare(a, b memberName) int {
+	if a.head != b.head {
+		return cmp.Compare(a.head, b.head)
+	}
+	return bytes.Compare(m.bytes(a), m.bytes(b))
+}
+
+// add adds src[start:end], which is a valid string with or without escapes, to the innermost object o. It reports false
+// if it finds that o has the name already.
+func (m *memberNames) add(o *openObject, start, end int, escaped bool) bool {
+	n := memberName{off: uint32(start), len: uint32(end - start)}
+	if escaped {
+		off := len(m.unescaped)
+		m.unescaped = appendUnescaped(m.unescaped, m.src[start:end])
+		n = memberName{off: uint32(off) | unescapedBit, len: uint32(len(m.unescaped) - off)}
+	}
+	n.head = head(m.bytes(n))
+	bit := uint64(1) << ((n.head + uint64(n.len)) * 0x9e3779b97f4a7c15 >> 58)
+	if o.seen&bit != 0 && len(m.list)-o.first < fewNames {
+		for _, old := range m.list[o.first:] {
+			if old.head == n.head && old.len == n.len && m.compare(old, n) == 0 {
+				return false
+			}
+		}
+	}
+	o.seen |= bit
+	m.list = append(m.list, n)
+	return true
+}
+
+// close forgets the names of o, the innermost object. It reports false if one of them was repeated.
+func (m *memberNames) close(o *openObject) bool {
+	names := m.list[o.first:]
+	m.list = m.list[:o.first]
+	if len(names) <= fewNames {
+		return true
+	}
+	// Sorting needs no hash, so nobody can choose names that make it slow.
+	slices.SortFunc(names, m.compare)
+	for i := 1; i < len(names); i++ {
+		if m.compare(names[i-1], names[i]) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func head(name []byte) uint64 {
+	if len(name) >= 8 {
+		return binary.BigEndian.Uint64(name)
+	}
+	var b [8]byte
+	copy(b[:], name)
+	return binary.BigEndian.Uint64(b[:])
+}
+
+// validCompact reports whether data is one JSON value (RFC 8259) without whitespace outside strings. It judges nothing
+// else: not UTF-8, not member names, not surrogates, not depth, which writers judge once.
+func validCompact(data []byte) bool {
+	var kinds nesting
+	i := 0
+	for {
+		switch b := byteAt(data, i); b {
+		case '{', '[':
+			i++
+			kinds.push(b == '{')
+			if byteAt(data, i) == b+2 {
+				break
+			}
+			if b == '{' {
+				if i = skipName(data, i); i < 0 {
+					return false
+				}
+			}
+			continue
+		case '"':
+			i, _ = skipString(data, i+1)
+		default:
+			i = skipScalar(data, i)
+		}
+		if i < 0 {
+			return false
+		}
+		for {
+			if kinds.depth == 0 {
+				return i == len(data)
+			}
+			b := byteAt(data, i)
+			i++
+			if b == ',' {
+				break
+			}
+			if b != kinds.closing() {
+				return false
+			}
+			kinds.pop()
+		}
+		if kinds.inObject() {
+			if i = skipName(data, i); i < 0 {
+				return false
+			}
+		}
+	}
+}
+
+// nesting remembers which of the open values are objects, one bit each, so that 16 MiB of brackets take 2 MiB.
+type nesting struct {
+	depth int
+	near  uint64 // the innermost 64, the innermost lowest
+	far   []uint64
+}
+
+func (n *nesting) push(object bool) {
+	if n.depth%64 == 0 && n.depth > 0 {
+		n.far = append(n.far, n.near)
+	}
+	n.near <<= 1
+	if object {
+		n.near |= 1
+	}
+	n.depth++
+}
+
+func (n *nesting) pop() {
+	n.near >>= 1
+	n.depth--
+	if n.depth%64 == 0 && n.depth > 0 {
+		n.near = n.far[len(n.far)-1]
+		n.far = n.far[:len(n.far)-1]
+	}
+}
+
+func (n *nesting) inObject() bool { return n.near&1 != 0 }
+
+func (n *nesting) closing() byte { return ']' + byte(n.near&1)*('}'-']') }
+
+// skipName returns the index behind a member name at i and its colon, or a negative number.
+func skipName(b []byte, i int) int {
+	if byteAt(b, i) != '"' {
+		return ^i
+	}
+	i, _ = skipString(b, i+1)
+	if i < 0 || byteAt(b, i) != ':' {
+		return -1
+	}
+	return i + 1
+}
+
+// stringStops marks, by the lowest bit set, the first byte in w that does not simply belong to a string: a quote, a
+// backslash or a control character. Eight bytes at a time; a byte is below 0x21 after its bit 1 is flipped if it is a
+// control character or a quote.
+func stringStops(w uint64) uint64 {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	return ((w ^ 0x02*ones) - 0x21*ones | (w ^ '\\'*ones) - ones) &^ w & tops
+}
+
+// skipString returns the index behind the quote that ends a string whose first byte is at i, and whether it has
+// escapes; or the complement of the index of a byte that does not belong there.
+func skipString(b []byte, i int) (next int, escaped bool) {
+	for {
+		for len(b)-i >= 8 {
+			if stops := stringStops(binary.LittleEndian.Uint64(b[i:])); stops != 0 {
+				i += bits.TrailingZeros64(stops) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		switch byteAt(b, i) {
+		case '"':
+			return i + 1, escaped
+		case '\\':
+			escaped = true
+			if i = skipEscape(b, i); i < 0 {
+				return i, escaped
+			}
+		default:
+			return ^i, escaped
+		}
+	}
+}
+
+// skipEscape returns the index behind the escape at i, or the complement of the index of a wrong byte.
+func skipEscape(b []byte, i int) int {
+	switch byteAt(b, i+1) {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 2
+	case 'u':
+		for j := i + 2; j < i+6; j++ {
+			if hexDigit(byteAt(b, j)) < 0 {
+				return ^j
+			}
+		}
+		return i + 6
+	}
+	return ^(i + 1)
+}
+
+func hexDigit(c byte) rune {
+	switch {
+	case c >= '0' && c <= '9':
+		return rune(c - '0')
+	case c >= 'a' && c <= 'f':
+		return rune(c - 'a' + 10)
+	case c >= 'A' && c <= 'F':
+		return rune(c - 'A' + 10)
+	}
+	return -1
+}
+
+// skipScalar returns the index behind the number or literal at i, or the complement of the index of a wrong byte.
+func skipScalar(b []byte, i int) int {
+	switch byteAt(b, i) {
+	case 't':
+		return skipLiteral(b, i, "true")
+	case 'f':
+		return skipLiteral(b, i, "false")
+	case 'n':
+		return skipLiteral(b, i, "null")
+	}
+	return skipNumber(b, i)
+}
+
+func skipLiteral(b []byte, i int, literal string) int {
+	if len(b)-i >= len(literal) && string(b[i:i+len(literal)]) == literal {
+		return i + len(literal)
+	}
+	for j := range len(literal) {
+		if byteAt(b, i+j) != literal[j] {
+			return ^(i + j)
+		}
+	}
+	return i + len(literal)
+}
+
+// skipNumber follows the grammar of RFC 8259 section 6.
+func skipNumber(b []byte, i int) int {
+	if byteAt(b, i) == '-' {
+		i++
+	}
+	if byteAt(b, i) == '0' {
+		i++
+	} else if i = skipDigits(b, i); i < 0 {
+		return i
+	}
+	if byteAt(b, i) == '.' {
+		if i = skipDigits(b, i+1); i < 0 {
+			return i
+		}
+	}
+	if byteAt(b, i)|0x20 == 'e' {
+		i++
+		if s := byteAt(b, i); s == '+' || s == '-' {
+			i++
+		}
+		return skipDigits(b, i)
+	}
+	return i
+}
+
+// skipDigits wants at least one.
+func skipDigits(b []byte, i int) int {
+	start := i
+	for i < len(b) && b[i]-'0' <= 9 {
+		i++
+	}
+	if i == start {
+		return ^i
+	}
+	return i
+}
+
+// loneSurrogate returns the index of the first escape in s that is half a surrogate pair, or -1. s is the inside of a
+// valid string, with or without its quotes.
+func loneSurrogate(s []byte) int {
+	for i := bytes.IndexByte(s, '\\'); i >= 0 && i < len(s); {
+		if s[i] != '\\' {
+			i++
+			continue
+		}
+		r, n := unescape(s[i:])
+		if r == surrogate {
+			return i
+		}
+		i += n
+	}
+	return -1
+}
+
+// surrogate is what unescape returns for half a pair.
+const surrogate = -1
+
+// unescape returns the character of the escape (or of the escaped surrogate pair) that s starts with, and its length.
+func unescape(s []byte) (rune, int) {
+	switch s[1] {
+	case 'b':
+		return '\b', 2
+	case 'f':
+		return '\f', 2
+	case 'n':
+		return '\n', 2
+	case 'r':
+		return '\r', 2
+	case 't':
+		return '\t', 2
+	case 'u':
+		r := hexRune(s[2:6])
+		if r < 0xd800 || r > 0xdfff {
+			return r, 6
+		}
+		if r < 0xdc00 && len(s) >= 12 && s[6] == '\\' && s[7] == 'u' {
+			if low := hexRune(s[8:12]); low >= 0xdc00 && low <= 0xdfff {
+				return 0x10000 + (r-0xd800)<<10 + (low - 0xdc00), 12
+			}
+		}
+		return surrogate, 6
+	}
+	return rune(s[1]), 2
+}
+
+func hexRune(s []byte) (r rune) {
+	for _, c := range s {
+		r = r<<4 | hexDigit(c)
+	}
+	return r
+}
+
+// appendUnescaped appends the characters that the inside of a valid string without lone surrogates stands for.
+func appendUnescaped(dst, s []byte) []byte {
+	for len(s) > 0 {
+		plain := bytes.IndexByte(s, '\\')
+		if plain < 0 {
+			return append(dst, s...)
+		}
+		dst = append(dst, s[:plain]...)
+		r, n := unescape(s[plain:])
+		dst = utf8.AppendRune(dst, r)
+		s = s[plain+n:]
+	}
+	return dst
+}
+
+func firstInvalidUTF8(b []byte) int {
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			return i
+		}
+		i += n
+	}
+	return len(b)
+}
