@@ -202,6 +202,9 @@ func disturb[T any](ctx context.Context, f *Faulty, op Op, key string, call func
 			return zero, err
 		}
 	}
+	if stopped := f.afterStop(); stopped != nil { // while this call was held
+		return zero, stopped
+	}
 	v, err := call()
 	if fault != nil && fault.Form == AfterEffect {
 		if err := f.strike(ctx, fault, c); err != nil {

@@ -41,7 +41,7 @@ type Memory struct {
 	objects    map[string]*history
 	settings   archive.Settings
 	pageSize   int
-	listing    func([]archive.Version) []archive.Version
+	misorder   Misorder
 	denied     []denial
 	overwrites []string
 }
@@ -324,7 +324,7 @@ func (m *Memory) page(ctx context.Context, prefix string, at *position) (page []
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.listDenied(prefix) {
+	if m.isDenied(ListBucketVersions, prefix) {
 		return nil, false, archive.ErrDenied
 	}
 	for v := range m.behind(*at, prefix) {
@@ -338,8 +338,8 @@ func (m *Memory) page(ctx context.Context, prefix string, at *position) (page []
 		last := page[len(page)-1]
 		*at = position{key: last.Key, versionID: last.VersionID}
 	}
-	if m.listing != nil {
-		page = m.listing(page)
+	if m.misorder == PagesReversed {
+		slices.Reverse(page)
 	}
 	return page, more, nil
 }
@@ -352,21 +352,31 @@ func (m *Memory) behind(at position, prefix string) iter.Seq[archive.Version] {
 			if !strings.HasPrefix(key, prefix) {
 				return
 			}
-			versions := m.objects[key].versions
-			from := 0
+			versions := m.listOrder(key)
 			if key == at.key {
-				from = len(versions)
-				if n, v := m.version(key, at.versionID); !at.wholeKey && v != nil {
-					from = n + 1
+				n := slices.IndexFunc(versions, func(v *RawVersion) bool { return v.VersionID == at.versionID })
+				if at.wholeKey || n < 0 {
+					continue
 				}
+				versions = versions[n+1:]
 			}
-			for n, v := range versions[from:] {
-				if !yield(v.listed(from+n == 0)) {
+			for _, v := range versions {
+				if !yield(v.listed(v == m.latest(key))) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// listOrder returns a key's versions in the order in which they are listed.
+func (m *Memory) listOrder(key string) []*RawVersion {
+	versions := m.objects[key].versions
+	if m.misorder == OldestFirst {
+		versions = slices.Clone(versions)
+		slices.Reverse(versions)
+	}
+	return versions
 }
 
 // latest returns the key's newest version, a delete marker included, or nil.

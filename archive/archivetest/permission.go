@@ -50,17 +50,6 @@ func (m *Memory) isDenied(action Action, key string) bool {
 	return false
 }
 
-// listDenied says whether a listing is refused: not only inside the denied prefix, but also where it would show it, as
-// for a role that is allowed to list its own prefixes only.
-func (m *Memory) listDenied(prefix string) bool {
-	for _, d := range m.denied {
-		if d.action == ListBucketVersions && (strings.HasPrefix(prefix, d.prefix) || strings.HasPrefix(d.prefix, prefix)) {
-			return true
-		}
-	}
-	return false
-}
-
 // visibleObject is what a HEAD shows of a version.
 func (m *Memory) visibleObject(v *RawVersion) archive.Object {
 	o := archive.Object{

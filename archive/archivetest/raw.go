@@ -47,17 +47,27 @@ type Tamperer interface {
 	// DeleteMarker does what a DELETE without version ID does.
 	DeleteMarker(key string) (versionID string, err error)
 
-	// SetSettings changes the bucket's settings.
-	SetSettings(archive.Settings)
+	// SetSettings changes the bucket's settings. It fails for what the store cannot be set to.
+	SetSettings(archive.Settings) error
 
-	// Deny takes a permission away for all keys that start with prefix; AllowAll gives all of them back.
+	// Deny takes a permission away for all keys (for listings: all listed prefixes) that start with prefix; AllowAll gives
+	// all of them back.
 	Deny(action Action, prefix string)
 	AllowAll()
 
-	// RewriteListing has every page of a version listing pass through f before it is answered, as by a server that
-	// mis-orders or hides versions. nil ends that.
-	RewriteListing(f func(page []archive.Version) []archive.Version)
+	// Misorder has version listings come in a wrong order from now on. Each version still comes exactly once.
+	Misorder(Misorder)
 }
+
+// Misorder is an order of version listings.
+type Misorder int
+
+// The orders.
+const (
+	InOrder       Misorder = iota // by key, then newest first, as the contract says
+	PagesReversed                 // each page from its last version to its first
+	OldestFirst                   // by key, then oldest first
+)
 
 // Places for [Tamperer.InsertVersion].
 const (
@@ -222,16 +232,17 @@ func (r rawMemory) unlist(key string) {
 	r.m.keys = slices.Delete(r.m.keys, i, i+1)
 }
 
-func (r rawMemory) SetSettings(s archive.Settings) {
+func (r rawMemory) SetSettings(s archive.Settings) error {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
 	r.m.settings = s
+	return nil
 }
 
-func (r rawMemory) RewriteListing(f func([]archive.Version) []archive.Version) {
+func (r rawMemory) Misorder(order Misorder) {
 	r.m.mu.Lock()
 	defer r.m.mu.Unlock()
-	r.m.listing = f
+	r.m.misorder = order
 }
 
 func (r rawMemory) Deny(action Action, prefix string) {
