@@ -1,0 +1,2 @@
+// Package archive keeps audit logs as evidence.
+package archive

@@ -1,0 +1,255 @@
+package archive
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wormlog/wormlog/internal/lineobject"
+	"github.com/wormlog/wormlog/keys"
+)
+
+// Genesis is line 1 of log.json: what a log is, who its authorities are, and the policy it began with.
+type Genesis struct {
+	Format           string            `json:"format"`
+	Origin           string            `json:"origin"`
+	Nonce            string            `json:"nonce"` // 32 hex digits
+	Created          Instant           `json:"created"`
+	Home             Home              `json:"home"`
+	Authorities      []keys.Authority  `json:"authorities"`
+	Retention        RetentionPolicy   `json:"retention"`
+	HeartbeatSeconds uint64            `json:"heartbeat_seconds"` // 0: streams declare no liveness by default
+	Ext              map[string]string `json:"ext,omitempty"`
+}
+
+// RetentionPolicy is how long a log keeps what it is given.
+type RetentionPolicy struct {
+	Days    uint64 `json:"days"`     // kept at least this long
+	MaxDays uint64 `json:"max_days"` // no lock may be longer than this: a guard against typing errors
+}
+
+// Names of the two authorities.
+const (
+	OnlineAuthority   = "online"
+	RecoveryAuthority = "recovery"
+)
+
+// MaxRetentionDays is S3's own bound on a retention period: 100 years.
+const MaxRetentionDays = 36500
+
+const maxGenesisBytes = 64 << 10
+
+// Log is a genesis together with its identity.
+type Log struct {
+	Genesis
+	ID keys.LogID
+	// Bytes is log.json as stored: two lines.
+	Bytes []byte
+}
+
+// NewNonce returns a fresh nonce for a genesis.
+func NewNonce() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// NewLog signs g with the online authority's key and returns the log. Format is filled in.
+func NewLog(g Genesis, online *keys.AuthorityKey) (*Log, error) {
+	g.Format = Format
+	if err := g.check(); err != nil {
+		return nil, err
+	}
+	line, err := lineobject.Marshal(g)
+	if err != nil {
+		return nil, err
+	}
+	b, err := signLine(keys.KindGenesis, keys.LogID(lineobject.HexDigest(line)), online.Signer(), g)
+	if err != nil {
+		return nil, err
+	}
+	return ParseLog(b)
+}
+
+// ParseLog parses log.json and checks the online authority's signature. The caller compares the ID with the one it has
+// pinned: a log.json proves nothing by itself. Errors wrap ErrMalformed, ErrUnknownFormat or keys.ErrBadSignature.
+func ParseLog(b []byte) (*Log, error) {
+	if len(b) > maxGenesisBytes {
+		return nil, fmt.Errorf("%w: log.json has %d bytes, over %d", ErrMalformed, len(b), maxGenesisBytes)
+	}
+	l := &Log{Bytes: b}
+	o, err := parseLineObject(b, &l.Genesis)
+	if err != nil {
+		return nil, fmt.Errorf("log.json: %w", err)
+	}
+	if err := l.Genesis.check(); err != nil {
+		return nil, fmt.Errorf("log.json: %w: %w", ErrMalformed, err)
+	}
+	l.ID = keys.LogID(lineobject.HexDigest(o.Line))
+	online, _ := l.Authority(OnlineAuthority)
+	if err := keys.VerifyLine(keys.KindGenesis, l.ID, online.ID(), online.PublicKey, o); err != nil {
+		return nil, fmt.Errorf("log.json: %w", err)
+	}
+	return l, nil
+}
+
+func (g *Genesis) check() error {
+	if err := CheckOrigin(g.Origin); err != nil {
+		return err
+	}
+	if _, err := hex.DecodeString(g.Nonce); err != nil || len(g.Nonce) != 32 || !lowerHex(g.Nonce) {
+		return fmt.Errorf("the nonce %q is not 32 lower-case hex digits", g.Nonce)
+	}
+	if g.Retention.Days < 1 || g.Retention.Days > g.Retention.MaxDays || g.Retention.MaxDays > MaxRetentionDays {
+		return fmt.Errorf("the retention of %d days, at most %d, is not within 1 to %d days",
+			g.Retention.Days, g.Retention.MaxDays, MaxRetentionDays)
+	}
+	if g.HeartbeatSeconds > 366*24*3600 {
+		return fmt.Errorf("the heartbeat of %d seconds is over a year", g.HeartbeatSeconds)
+	}
+	return g.checkAuthorities()
+}
+
+func (g *Genesis) checkAuthorities() error {
+	if len(g.Authorities) != 2 || g.Authorities[0].Name != OnlineAuthority || g.Authorities[1].Name != RecoveryAuthority {
+		return errors.New("the authorities are not exactly online and recovery, in this order")
+	}
+	for _, a := range g.Authorities {
+		if a.Algorithm != keys.AlgorithmEd25519 {
+			return fmt.Errorf("the %s authority's algorithm is %q, not ed25519", a.Name, a.Algorithm)
+		}
+		if _, err := a.PublicKey.Ed25519(); err != nil {
+			return fmt.Errorf("the %s authority's public key: %w", a.Name, err)
+		}
+	}
+	if g.Authorities[0].ID() == g.Authorities[1].ID() {
+		return errors.New("both authorities have the same key")
+	}
+	return nil
+}
+
+func lowerHex(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// CheckOrigin says whether s may name a log: 1 to 255 printable ASCII characters without space and '+', no scheme.
+func CheckOrigin(s string) error {
+	if len(s) < 1 || len(s) > 255 {
+		return fmt.Errorf("the origin %q does not have 1 to 255 characters", s)
+	}
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '+' {
+			return fmt.Errorf("the origin %q has a character other than printable ASCII without space and '+'", s)
+		}
+	}
+	return nil
+}
+
+// Authority returns the authority of that name.
+func (g *Genesis) Authority(name string) (keys.Authority, bool) {
+	for _, a := range g.Authorities {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return keys.Authority{}, false
+}
+
+// Retain returns the retain-until of something that is written when the store's clock shows now: the first midnight UTC
+// not before now + days.
+func Retain(now time.Time, days uint64) time.Time {
+	t := now.UTC().Add(time.Duration(days) * 24 * time.Hour)
+	day := t.Truncate(24 * time.Hour)
+	if day.Before(t) {
+		day = day.Add(24 * time.Hour)
+	}
+	return day
+}
+
+// recordMarginDays is how much longer than the retention a key record is locked.
+const recordMarginDays = 180
+
+// Create writes log.json, locked to the policy's cap, and reads it back when another write was there first. ErrExists:
+// the prefix holds a different log already.
+func (l *Log) Create(ctx context.Context, s Store) (Placed, error) {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return Placed{}, err
+	}
+	return put(ctx, s, GenesisKey, l.Bytes, "application/x-ndjson", Retain(now, l.Retention.MaxDays))
+}
+
+// CreateRecord publishes a key record, locked 180 days longer than the retention.
+func (l *Log) CreateRecord(ctx context.Context, s Store, id keys.ID, record []byte) (Placed, error) {
+	now, err := s.Now(ctx)
+	if err != nil {
+		return Placed{}, err
+	}
+	days := min(l.Retention.Days+recordMarginDays, MaxRetentionDays)
+	return put(ctx, s, RecordKey(id), record, "application/x-ndjson", Retain(now, days))
+}
+
+// OpenLog reads log.json, checks it and compares it with the pinned log ID; an empty pin skips the comparison, and the
+// caller then has to say so. ErrNotFound: there is no log under this prefix.
+func OpenLog(ctx context.Context, s Store, pin keys.LogID) (*Log, error) {
+	b, _, err := s.Get(ctx, GenesisKey, "", maxGenesisBytes)
+	if err != nil {
+		return nil, fmt.Errorf("reading log.json: %w", err)
+	}
+	l, err := ParseLog(b)
+	if err != nil {
+		return nil, err
+	}
+	if pin != "" && l.ID != pin {
+		return nil, fmt.Errorf("%w: log.json is that of log %s, pinned is %s", ErrWrongLog, l.ID, pin)
+	}
+	return l, nil
+}
+
+// ErrWrongLog: something belongs to another log than the one pinned.
+var ErrWrongLog = errors.New("wrong log")
+
+// Record reads a key record and checks that an authority of this log signed it.
+func (l *Log) Record(ctx context.Context, s Store, id keys.ID) (keys.Record, error) {
+	b, _, err := s.Get(ctx, RecordKey(id), "", maxGenesisBytes)
+	if err != nil {
+		return keys.Record{}, fmt.Errorf("reading key record %s: %w", id, err)
+	}
+	return l.ParseRecord(id, b)
+}
+
+// ParseRecord checks a key record's bytes against its name, this log and the authority that must have signed it: the
+// recovery authority for records of role authority, else the online one.
+func (l *Log) ParseRecord(id keys.ID, b []byte) (keys.Record, error) {
+	r, o, err := keys.ParseRecord(b)
+	if err != nil {
+		return r, fmt.Errorf("key record %s: %w", id, err)
+	}
+	got, err := r.ID()
+	if err != nil {
+		return r, fmt.Errorf("key record %s: %w", id, err)
+	}
+	if got != id {
+		return r, fmt.Errorf("%w: key record %s hashes to %s", ErrMalformed, id, got)
+	}
+	if r.LogID != l.ID {
+		return r, fmt.Errorf("key record %s: %w: it is of log %s", id, ErrWrongLog, r.LogID)
+	}
+	name := OnlineAuthority
+	if r.Role == keys.RoleAuthority {
+		name = RecoveryAuthority
+	}
+	a, _ := l.Authority(name)
+	if err := keys.VerifyLine(keys.KindKey, l.ID, a.ID(), a.PublicKey, o); err != nil {
+		return r, fmt.Errorf("key record %s: not signed by the %s authority: %w", id, name, err)
+	}
+	return r, nil
+}

@@ -1,0 +1,127 @@
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Caps of a segment and its entries.
+const (
+	MaxSegmentBytes = 32 << 20 // raw: the lines with their newlines
+	MaxPayloadBytes = 16 << 20
+	maxWindow       = 8 << 20
+)
+
+// ErrFrame: a segment is not exactly one zstd frame of the form that docs/format.md demands.
+var ErrFrame = errors.New("not one conforming zstd frame")
+
+// checkFrame walks the frame's headers (RFC 8878, 3.1.1) without decompressing: one frame with checksum, without
+// dictionary, a window of at most 8 MiB, and nothing behind it. It returns the content size, 0 if not stated.
+func checkFrame(b []byte) (contentSize uint64, err error) {
+	var h zstd.Header
+	if err := h.Decode(b); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrFrame, err)
+	}
+	switch {
+	case h.Skippable:
+		return 0, fmt.Errorf("%w: a skippable frame", ErrFrame)
+	case !h.HasCheckSum:
+		return 0, fmt.Errorf("%w: no checksum", ErrFrame)
+	case h.DictionaryID != 0:
+		return 0, fmt.Errorf("%w: it names dictionary %d", ErrFrame, h.DictionaryID)
+	case h.SingleSegment && h.FrameContentSize > maxWindow || !h.SingleSegment && h.WindowSize > maxWindow:
+		return 0, fmt.Errorf("%w: a window over %d bytes", ErrFrame, maxWindow)
+	}
+	end, err := frameEnd(b, h.HeaderSize)
+	if err != nil {
+		return 0, err
+	}
+	if end != len(b) {
+		return 0, fmt.Errorf("%w: %d bytes after the frame", ErrFrame, len(b)-end)
+	}
+	if h.HasFCS {
+		contentSize = h.FrameContentSize
+	}
+	return contentSize, nil
+}
+
+// frameEnd follows the block headers from pos to the end of the frame, its checksum included.
+func frameEnd(b []byte, pos int) (int, error) {
+	for {
+		if pos+3 > len(b) {
+			return 0, fmt.Errorf("%w: it ends in a block header", ErrFrame)
+		}
+		header := int(b[pos]) | int(b[pos+1])<<8 | int(b[pos+2])<<16
+		size := header >> 3
+		if header>>1&3 == 1 { // an RLE block holds one byte, however long it decodes
+			size = 1
+		}
+		pos += 3 + size
+		if header&1 == 1 {
+			break
+		}
+	}
+	if pos+4 > len(b) {
+		return 0, fmt.Errorf("%w: it ends before its checksum", ErrFrame)
+	}
+	return pos + 4, nil
+}
+
+// segmentDecoder decompresses segments one at a time. Not safe for concurrent use.
+type segmentDecoder struct {
+	z   *zstd.Decoder
+	raw []byte
+}
+
+func newSegmentDecoder() (*segmentDecoder, error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxSegmentBytes),
+		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeBuffersBelow(0))
+	if err != nil {
+		return nil, fmt.Errorf("starting the zstd decoder: %w", err)
+	}
+	return &segmentDecoder{z: z}, nil
+}
+
+func (d *segmentDecoder) Close() { d.z.Close() }
+
+// decode checks the frame and returns its content, valid until the next call. A frame that decodes to more than limit
+// bytes is refused before it takes more memory than that.
+func (d *segmentDecoder) decode(b []byte, limit uint64) ([]byte, error) {
+	size, err := checkFrame(b)
+	if err != nil {
+		return nil, err
+	}
+	if size > limit {
+		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, size, limit)
+	}
+	if cap(d.raw) == 0 {
+		d.raw = make([]byte, 0, min(limit, MaxSegmentBytes)+64)
+	}
+	raw, err := d.z.DecodeAll(b, d.raw[:0])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
+	}
+	d.raw = raw[:0]
+	if uint64(len(raw)) > limit {
+		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, len(raw), limit)
+	}
+	return raw, nil
+}
+
+// lines calls f for every line of raw, without its newline, until f returns an error.
+func lines(raw []byte, f func(line []byte) error) error {
+	for len(raw) > 0 {
+		i := bytes.IndexByte(raw, '\n')
+		if i < 0 {
+			return fmt.Errorf("%w: the last line has no newline", ErrMalformed)
+		}
+		if err := f(raw[:i]); err != nil {
+			return err
+		}
+		raw = raw[i+1:]
+	}
+	return nil
+}
