@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -48,14 +49,16 @@ func appendCompact(dst, src []byte) ([]byte, error) {
 	if !utf8.Valid(src) {
 		return dst, &payloadError{faultUTF8, firstInvalidUTF8(src)}
 	}
-	var names [64]memberName
-	var outer [16]openObject
-	c := compactor{src: src, dst: dst, names: memberNames{src: src, list: names[:0]}, outer: outer[:0]}
+	c := compactors.Get().(*compactor)
+	defer c.release()
+	c.src, c.dst, c.names.src = src, dst, src
 	if err := c.run(); err != nil {
 		return dst, err
 	}
 	return append(c.dst, src[c.kept:c.end]...), nil
 }
+
+var compactors = sync.Pool{New: func() any { return new(compactor) }}
 
 // compactor is one run of appendCompact.
 type compactor struct {
@@ -65,6 +68,16 @@ type compactor struct {
 	names    memberNames
 	outer    []openObject // arrays and objects around the present one
 	in       openObject
+}
+
+// release makes c ready for another run, without the room that only extraordinary payloads need.
+func (c *compactor) release() {
+	next := compactor{outer: c.outer[:0]}
+	if cap(c.names.list) <= 1<<12 && cap(c.names.unescaped) <= 1<<16 {
+		next.names = memberNames{list: c.names.list[:0], unescaped: c.names.unescaped[:0]}
+	}
+	*c = next
+	compactors.Put(c)
 }
 
 func (c *compactor) fail(f payloadFault, at int) error { return &payloadError{f, at} }
@@ -408,7 +421,7 @@ func skipName(b []byte, i int) int {
 // control character or a quote.
 func stringStops(w uint64) uint64 {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	return ((w ^ 0x02*ones) - 0x21*ones | (w ^ '\\'*ones) - ones) &^ w & tops
+	return (((w ^ 0x02*ones) - 0x21*ones) | ((w ^ '\\'*ones) - ones)) &^ w & tops
 }
 
 // skipString returns the index behind the quote that ends a string whose first byte is at i, and whether it has
