@@ -122,10 +122,10 @@ func (k *AuthorityKey) Signer() Signer { return NewSigner(k.id, k.private()) }
 
 // Secret returns the key as it is stored: one line of canonical JSON, without newline. It is the one way to the secret.
 func (k *AuthorityKey) Secret() ([]byte, error) {
-	return lineobject.Marshal(authorityJSON{Format: FormatDraft, LogID: k.log, Name: k.name, Key: k.key[:]})
+	return lineobject.Marshal(authorityJSON{Format: FormatDraft, LogID: k.log, Name: k.name, Key: k.key.bytes()})
 }
 
-func (k *AuthorityKey) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.key[:]) }
+func (k *AuthorityKey) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.key.bytes()) }
 
 func (k AuthorityKey) redacted() redacted           { return redacted{"authority key", string(k.id)} }
 func (k AuthorityKey) String() string               { return k.redacted().String() }

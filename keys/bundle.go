@@ -3,7 +3,6 @@ package keys
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,7 +23,7 @@ type Bundle struct {
 	log      LogID
 	key      ID
 	role     Role
-	entry    seed // nil when entries are signed with the manifest key
+	entry    seed // none when entries are signed with the manifest key
 	manifest seed
 }
 
@@ -41,16 +40,14 @@ type bundleJSON struct {
 // signed by an authority and stored. Source says where the secret will be kept, for people. Previous is the key before
 // this one, or "".
 func NewKey(log LogID, role Role, streams string, alg Algorithm, source map[string]string, previous ID) (*Bundle, Record, error) {
-	b := &Bundle{log: log, role: role, manifest: new([32]byte)}
-	_, _ = rand.Read(b.manifest[:]) // never fails: it ends the program instead
+	b := &Bundle{log: log, role: role, manifest: randomSeed()}
 	r := Record{
 		Format: FormatDraft, LogID: log, Role: role, Streams: streams, EntryAlgorithm: alg,
 		PublicKey: b.publicKey(), Source: source, Previous: previous,
 	}
 	if alg == AlgorithmHMACSHA256 {
-		b.entry = new([32]byte)
-		_, _ = rand.Read(b.entry[:])
-		r.HMACCommitment = HMACCommitment(b.entry[:], log)
+		b.entry = randomSeed()
+		r.HMACCommitment = HMACCommitment(b.entry.bytes(), log)
 	}
 	id, err := r.ID()
 	if err != nil {
@@ -75,7 +72,7 @@ func ParseBundle(b []byte) (*Bundle, error) {
 	if v.Format != FormatDraft || v.LogID.Valid() != nil || v.KeyID.Valid() != nil || v.Role.Valid() != nil || !ok || !okEntry {
 		return nil, errors.New("the signing bundle has a member that no bundle can have; restore it from where init or rotation put it")
 	}
-	if entry != nil && v.Role != RoleWriter {
+	if !entry.none() && v.Role != RoleWriter {
 		return nil, fmt.Errorf("the signing bundle of key %s has an entry key, which only role writer may have; make a new key", v.KeyID)
 	}
 	return &Bundle{log: v.LogID, key: v.KeyID, role: v.Role, entry: entry, manifest: manifest}, nil
@@ -108,22 +105,22 @@ func (b *Bundle) Role() Role { return b.role }
 
 // Secret returns the bundle as it is stored: one line of canonical JSON, without newline. It is the one way to the secret.
 func (b *Bundle) Secret() ([]byte, error) {
-	v := bundleJSON{Format: FormatDraft, LogID: b.log, KeyID: b.key, Role: b.role, ManifestKey: b.manifest[:]}
-	if b.entry != nil {
-		v.EntryKey = b.entry[:]
+	v := bundleJSON{Format: FormatDraft, LogID: b.log, KeyID: b.key, Role: b.role, ManifestKey: b.manifest.bytes()}
+	if !b.entry.none() {
+		v.EntryKey = b.entry.bytes()
 	}
 	return lineobject.Marshal(v)
 }
 
 // VerificationCopy returns what a verifier of HMACs needs, nil for a key that signs entries with Ed25519.
 func (b *Bundle) VerificationCopy() *VerificationCopy {
-	if b.entry == nil {
+	if b.entry.none() {
 		return nil
 	}
 	return &VerificationCopy{log: b.log, key: b.key, entry: b.entry}
 }
 
-func (b *Bundle) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(b.manifest[:]) }
+func (b *Bundle) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(b.manifest.bytes()) }
 
 func (b *Bundle) publicKey() PublicKey {
 	return NewPublicKey(b.private().Public().(ed25519.PublicKey))

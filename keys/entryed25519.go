@@ -9,7 +9,7 @@ import (
 
 // NewEd25519EntrySigner returns a signer of entries with an Ed25519 key. A key of the wrong length makes every call fail.
 func NewEd25519EntrySigner(priv ed25519.PrivateKey, log LogID, key ID) EntrySigner {
-	return &ed25519Signer{entryMessage{id: key, prefix: EntryPrefix(log, key)}, &priv}
+	return &ed25519Signer{entryMessage{id: key, prefix: EntryPrefix(log, key)}, hide(&priv)}
 }
 
 // NewEd25519EntryVerifier returns the verifier that fits [NewEd25519EntrySigner]. A key of the wrong length verifies
@@ -36,17 +36,18 @@ func (m *entryMessage) clone() entryMessage { return entryMessage{id: m.id, pref
 
 type ed25519Signer struct {
 	entryMessage
-	key *ed25519.PrivateKey
+	key hidden[ed25519.PrivateKey]
 }
 
 func (s *ed25519Signer) SignatureSize() int { return ed25519.SignatureSize }
 func (s *ed25519Signer) Clone() EntrySigner { return &ed25519Signer{s.clone(), s.key} }
 
 func (s *ed25519Signer) AppendSignature(dst, entry []byte) ([]byte, error) {
-	if len(*s.key) != ed25519.PrivateKeySize {
+	key := *s.key.get()
+	if len(key) != ed25519.PrivateKeySize {
 		return dst, errors.New("key " + string(s.id) + " cannot sign: its private key is not an Ed25519 key")
 	}
-	return append(dst, ed25519.Sign(*s.key, s.with(entry))...), nil
+	return append(dst, ed25519.Sign(key, s.with(entry))...), nil
 }
 
 func (s *ed25519Signer) redacted() redacted           { return redacted{"entry key", string(s.id)} }

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -8,16 +9,40 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// seed is 32 secret bytes: an entry key or an Ed25519 seed. It is a pointer because fmt prints unexported fields of a
-// foreign struct without asking any method, but never follows a pointer there.
-type seed = *[32]byte
+// hidden keeps a secret out of sight of fmt, which prints the unexported fields of a foreign struct without asking any
+// method. It follows a pointer to a struct or an array, at a verb that does not suit pointers even deep inside; a pointer
+// to a pointer it never follows.
+type hidden[T any] struct{ p **T }
+
+func hide[T any](v *T) hidden[T] { return hidden[T]{&v} }
+
+// get returns the secret, nil where there is none.
+func (h hidden[T]) get() *T {
+	if h.p == nil {
+		return nil
+	}
+	return *h.p
+}
+
+// seed is 32 secret bytes, an entry key or an Ed25519 seed; its zero value is none.
+type seed struct{ hidden[[32]byte] }
 
 func newSeed(b []byte) (seed, bool) {
 	if len(b) != 32 {
-		return nil, false
+		return seed{}, false
 	}
-	return seed(append([]byte(nil), b...)), true
+	return seed{hide((*[32]byte)(append([]byte(nil), b...)))}, true
 }
+
+func randomSeed() seed {
+	s := new([32]byte)
+	_, _ = rand.Read(s[:]) // never fails: it ends the program instead
+	return seed{hide(s)}
+}
+
+func (s seed) none() bool { return s.get() == nil }
+
+func (s seed) bytes() []byte { return s.get()[:] }
 
 // redacted is all that is ever shown of a value that holds a secret. Types that hold one embed the interfaces' methods
 // by delegating to it: Format serves every verb of fmt, LogValue slog, MarshalJSON both JSON packages.

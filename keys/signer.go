@@ -15,20 +15,21 @@ type Signer interface {
 }
 
 // NewSigner returns a signer that signs as id with a private key in memory.
-func NewSigner(id ID, key ed25519.PrivateKey) Signer { return &signer{id, key} }
+func NewSigner(id ID, key ed25519.PrivateKey) Signer { return &signer{id, hide(&key)} }
 
 type signer struct {
 	id  ID
-	key ed25519.PrivateKey
+	key hidden[ed25519.PrivateKey]
 }
 
 func (s *signer) KeyID() ID { return s.id }
 
 func (s *signer) Sign(message []byte) ([]byte, error) {
-	if len(s.key) != ed25519.PrivateKeySize {
+	key := *s.key.get()
+	if len(key) != ed25519.PrivateKeySize {
 		return nil, fmt.Errorf("key %s cannot sign: its private key is not an Ed25519 key of %d bytes", s.id, ed25519.PrivateKeySize)
 	}
-	return ed25519.Sign(s.key, message), nil
+	return ed25519.Sign(key, message), nil
 }
 
 func (s *signer) redacted() redacted           { return redacted{"signer", string(s.id)} }

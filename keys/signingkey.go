@@ -33,16 +33,16 @@ func (b *Bundle) SigningKey(rec Record) (*SigningKey, error) {
 		return nil, mismatch("role")
 	case !bytes.Equal(rec.PublicKey, b.publicKey()):
 		return nil, mismatch("manifest key")
-	case (rec.EntryAlgorithm == AlgorithmHMACSHA256) != (b.entry != nil):
+	case (rec.EntryAlgorithm == AlgorithmHMACSHA256) != !b.entry.none():
 		return nil, mismatch("entry algorithm")
-	case b.entry != nil && !commits(rec.HMACCommitment, b.entry, b.log):
+	case !b.entry.none() && !commits(rec.HMACCommitment, b.entry, b.log):
 		return nil, mismatch("entry key")
 	}
 	return &SigningKey{bundle: b, record: rec, signer: NewSigner(id, b.private())}, nil
 }
 
 func commits(commitment string, entry seed, log LogID) bool {
-	return subtle.ConstantTimeCompare([]byte(commitment), []byte(HMACCommitment(entry[:], log))) == 1
+	return subtle.ConstantTimeCompare([]byte(commitment), []byte(HMACCommitment(entry.bytes(), log))) == 1
 }
 
 // ID returns the key ID.
@@ -59,8 +59,8 @@ func (k *SigningKey) EntrySigner(stream string) (EntrySigner, error) {
 	if !k.record.Covers(stream) {
 		return nil, notCovered(k.ID(), k.record.Streams, stream)
 	}
-	if k.bundle.entry != nil {
-		return NewHMACEntrySigner(k.bundle.entry[:], k.record.LogID, k.ID(), stream)
+	if !k.bundle.entry.none() {
+		return NewHMACEntrySigner(k.bundle.entry.bytes(), k.record.LogID, k.ID(), stream)
 	}
 	return NewEd25519EntrySigner(k.bundle.private(), k.record.LogID, k.ID()), nil
 }

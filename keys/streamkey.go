@@ -14,7 +14,7 @@ import (
 type StreamKey struct {
 	id      ID
 	public  ed25519.PublicKey
-	private *streamSecret
+	private hidden[streamSecret]
 }
 
 type streamSecret struct {
@@ -28,7 +28,7 @@ func NewStreamKey() (*StreamKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a stream key: %w", err)
 	}
-	return &StreamKey{id: StreamKeyID(pub), public: pub, private: &streamSecret{key: priv}}, nil
+	return &StreamKey{id: StreamKeyID(pub), public: pub, private: hide(&streamSecret{key: priv})}, nil
 }
 
 // StreamKeyID returns the ID of a stream key: a hash of "wormlog/v1 stream key\n" and the raw public key.
@@ -45,10 +45,11 @@ func (k *StreamKey) Signer() Signer { return streamSigner{k} }
 
 // Destroy overwrites the private key, as far as Go lets a program do that. Nothing can be signed afterwards.
 func (k *StreamKey) Destroy() {
-	k.private.mu.Lock()
-	defer k.private.mu.Unlock()
-	clear(k.private.key)
-	k.private.key = nil
+	private := k.private.get()
+	private.mu.Lock()
+	defer private.mu.Unlock()
+	clear(private.key)
+	private.key = nil
 }
 
 func (k StreamKey) redacted() redacted           { return redacted{"stream key", string(k.id)} }
@@ -61,10 +62,11 @@ type streamSigner struct{ *StreamKey }
 func (s streamSigner) KeyID() ID { return s.id }
 
 func (s streamSigner) Sign(message []byte) ([]byte, error) {
-	s.private.mu.RLock()
-	defer s.private.mu.RUnlock()
-	if s.private.key == nil {
+	private := s.private.get()
+	private.mu.RLock()
+	defer private.mu.RUnlock()
+	if private.key == nil {
 		return nil, errors.New("stream key " + string(s.id) + " was destroyed when its stream closed; open a new stream")
 	}
-	return ed25519.Sign(s.private.key, message), nil
+	return ed25519.Sign(private.key, message), nil
 }

@@ -45,7 +45,7 @@ func (c *VerificationCopy) LogID() LogID { return c.log }
 
 // Secret returns the copy as it is stored: one line of canonical JSON, without newline. It is the one way to the secret.
 func (c *VerificationCopy) Secret() ([]byte, error) {
-	return lineobject.Marshal(copyJSON{Format: FormatDraft, LogID: c.log, KeyID: c.key, EntryKey: c.entry[:]})
+	return lineobject.Marshal(copyJSON{Format: FormatDraft, LogID: c.log, KeyID: c.key, EntryKey: c.entry.bytes()})
 }
 
 // EntryVerifier returns a verifier for the entries of one stream. For HMAC it needs the verification copy, which is
@@ -72,7 +72,7 @@ func (r Record) EntryVerifier(stream string, c *VerificationCopy) (EntryVerifier
 	if c.key != id || c.log != r.LogID || !commits(r.HMACCommitment, c.entry, r.LogID) {
 		return nil, fmt.Errorf("%w: the verification copy given for key %s is not the entry key it committed to", ErrMismatch, id)
 	}
-	return NewHMACEntryVerifier(c.entry[:], r.LogID, id, stream)
+	return NewHMACEntryVerifier(c.entry.bytes(), r.LogID, id, stream)
 }
 
 func (c VerificationCopy) redacted() redacted           { return redacted{"verification copy", string(c.key)} }
