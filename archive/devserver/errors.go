@@ -32,7 +32,7 @@ func notFound(code, message string, details ...string) *apiError {
 
 func notImplemented(what string) *apiError {
 	return &apiError{Status: http.StatusNotImplemented, Code: "NotImplemented",
-		Message: "A header or parameter you provided implies functionality that is not implemented.",
+		Message: "A header you provided implies functionality that is not implemented (" + what + ")",
 		Details: []string{"Header", what}}
 }
 

@@ -19,10 +19,10 @@ const (
 	Slow                     // it took effect and was answered, after Delay
 )
 
-// Fault is one thing that goes wrong. Close to every client retries: a fault
-// that should reach the caller needs Times above the client's attempts. Note
-// also that net/http clients by themselves repeat a GET or HEAD once if a
-// kept-alive connection ends before the first byte of the reply.
+// Fault is one thing that goes wrong. AWS clients retry by themselves: a fault
+// that should reach the caller needs Times at least the client's attempts. So
+// do net/http clients with a GET or HEAD whose kept-alive connection ends before
+// the first byte of the reply.
 type Fault struct {
 	Operation string // as in Counts, for example "PutObject"; "" is any
 	Prefix    string // of the object key, the prefix listed, or the secret's name; "" is any
