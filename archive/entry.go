@@ -127,17 +127,25 @@ func appendEntry(dst []byte, e *Entry) []byte {
 	dst = append(dst, `","type":"`...)
 	dst = append(dst, e.Type...)
 	dst = append(dst, '"')
-	dst = appendMember(dst, `,"source":{`, e.Source)
-	dst = appendMember(dst, `,"meta":{`, e.Meta)
-	dst = appendMember(dst, `,"ext":{`, e.Ext)
+	dst = appendMaps(dst, e.Source, e.Meta, e.Ext)
 	if e.Binary {
-		dst = append(dst, `,"data_base64":"`...)
-		dst = base64.StdEncoding.AppendEncode(dst, e.Data)
-		return append(dst, `"}`...)
+		return append(appendBinary(dst, e.Data), '}')
 	}
 	dst = append(dst, `,"data":`...)
 	dst = append(dst, e.Data...)
 	return append(dst, '}')
+}
+
+func appendMaps(dst []byte, source, meta, ext map[string]string) []byte {
+	dst = appendMember(dst, `,"source":{`, source)
+	dst = appendMember(dst, `,"meta":{`, meta)
+	return appendMember(dst, `,"ext":{`, ext)
+}
+
+func appendBinary(dst, data []byte) []byte {
+	dst = append(dst, `,"data_base64":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, data)
+	return append(dst, '"')
 }
 
 // appendLine appends an entry's line, without the newline, around the bytes that were signed.

@@ -93,7 +93,9 @@ type Writer struct {
 // OpenWriter checks the configuration, the clock, the bucket and the key before anything is written. ErrClock,
 // ErrNoObjectLock, keys.ErrMismatch and the store's errors tell what is wrong. Nothing is written before the first record
 // or the first heartbeat.
-func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) { return nil, errors.New("under construction") }
+func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
+	return nil, errors.New("under construction")
+}
 
 // Append accepts a record and returns at once, unless so much is unarchived that it has to wait. The record is archived
 // when the [Pending] says so, not before. ErrRecord: it cannot be archived as it is. ErrClosed, or the error that ended
@@ -102,7 +104,9 @@ func (w *Writer) Append(ctx context.Context, r Record) (Pending, error) { return
 
 // Receipts waits until all of the given entries are archived, and returns a signed receipt for each stream that they are
 // in, in the order of first mention: one, unless a stream was closed in between.
-func (w *Writer) Receipts(ctx context.Context, pending ...Pending) ([][]byte, error) { return nil, ErrClosed }
+func (w *Writer) Receipts(ctx context.Context, pending ...Pending) ([][]byte, error) {
+	return nil, ErrClosed
+}
 
 // Flush seals what was accepted so far and waits until it is archived.
 func (w *Writer) Flush(ctx context.Context) error { return ErrClosed }
