@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
 )
@@ -55,9 +54,9 @@ func keyName(s string) error {
 // AuthorityKey is the private half of an authority. Only the rotation role may read the online one; the recovery key
 // stays offline.
 type AuthorityKey struct {
+	redacted
 	log  LogID
 	name string
-	id   ID
 	key  seed
 }
 
@@ -84,7 +83,7 @@ func NewAuthorityKey(name string) (*AuthorityKey, error) {
 func newAuthorityKey(log LogID, name string, b []byte) *AuthorityKey {
 	key, _ := newSeed(b)
 	k := &AuthorityKey{log: log, name: name, key: key}
-	k.id = k.Authority().ID()
+	k.redacted = redacted{"authority key", k.Authority().ID()}
 	return k
 }
 
@@ -126,10 +125,3 @@ func (k *AuthorityKey) Secret() ([]byte, error) {
 }
 
 func (k *AuthorityKey) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(k.key.bytes()) }
-
-func (k AuthorityKey) redacted() redacted           { return redacted{"authority key", string(k.id)} }
-func (k AuthorityKey) String() string               { return k.redacted().String() }
-func (k AuthorityKey) GoString() string             { return k.redacted().String() }
-func (k AuthorityKey) Format(f fmt.State, _ rune)   { k.redacted().format(f) }
-func (k AuthorityKey) LogValue() slog.Value         { return k.redacted().logValue() }
-func (k AuthorityKey) MarshalJSON() ([]byte, error) { return k.redacted().marshalJSON() }

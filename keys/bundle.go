@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
 )
@@ -20,8 +19,8 @@ var ErrMismatch = errors.New("the secret does not match its key record")
 // Bundle is the secret half of a signing key: the entry key, if entries are signed with HMAC, and the Ed25519 key for
 // manifests and receipts. It is safe for concurrent use; nothing changes it.
 type Bundle struct {
+	redacted
 	log      LogID
-	key      ID
 	role     Role
 	entry    seed // none when entries are signed with the manifest key
 	manifest seed
@@ -53,7 +52,7 @@ func NewKey(log LogID, role Role, streams string, alg Algorithm, source map[stri
 	if err != nil {
 		return nil, Record{}, err
 	}
-	b.key = id
+	b.redacted = redactedBundle(id)
 	return b, r, nil
 }
 
@@ -75,7 +74,7 @@ func ParseBundle(b []byte) (*Bundle, error) {
 	if !entry.none() && v.Role != RoleWriter {
 		return nil, fmt.Errorf("the signing bundle of key %s has an entry key, which only role writer may have; make a new key", v.KeyID)
 	}
-	return &Bundle{log: v.LogID, key: v.KeyID, role: v.Role, entry: entry, manifest: manifest}, nil
+	return &Bundle{redacted: redactedBundle(v.KeyID), log: v.LogID, role: v.Role, entry: entry, manifest: manifest}, nil
 }
 
 // parseSecret decodes one line of canonical JSON. What the JSON package says about malformed input may quote it, so that
@@ -89,13 +88,13 @@ func parseSecret[T any](b []byte, what string, v *T) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if lineobject.Unmarshal(b, v) != nil {
-		return fmt.Errorf("this is not a %s as wormlog writes it (%d bytes); check that the right secret is named and that nobody edited it", what, len(b))
+		return fmt.Errorf("this is no %s as wormlog writes it (%d bytes); check that the right secret is named and that nobody edited it", what, len(b))
 	}
 	return nil
 }
 
 // KeyID returns the ID of the key, which is the name of its record.
-func (b *Bundle) KeyID() ID { return b.key }
+func (b *Bundle) KeyID() ID { return b.id }
 
 // LogID returns the log the key belongs to.
 func (b *Bundle) LogID() LogID { return b.log }
@@ -105,7 +104,7 @@ func (b *Bundle) Role() Role { return b.role }
 
 // Secret returns the bundle as it is stored: one line of canonical JSON, without newline. It is the one way to the secret.
 func (b *Bundle) Secret() ([]byte, error) {
-	v := bundleJSON{Format: FormatDraft, LogID: b.log, KeyID: b.key, Role: b.role, ManifestKey: b.manifest.bytes()}
+	v := bundleJSON{Format: FormatDraft, LogID: b.log, KeyID: b.id, Role: b.role, ManifestKey: b.manifest.bytes()}
 	if !b.entry.none() {
 		v.EntryKey = b.entry.bytes()
 	}
@@ -117,7 +116,7 @@ func (b *Bundle) VerificationCopy() *VerificationCopy {
 	if b.entry.none() {
 		return nil
 	}
-	return &VerificationCopy{log: b.log, key: b.key, entry: b.entry}
+	return &VerificationCopy{redacted: redactedCopy(b.id), log: b.log, entry: b.entry}
 }
 
 func (b *Bundle) private() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(b.manifest.bytes()) }
@@ -126,9 +125,4 @@ func (b *Bundle) publicKey() PublicKey {
 	return NewPublicKey(b.private().Public().(ed25519.PublicKey))
 }
 
-func (b Bundle) redacted() redacted           { return redacted{"signing bundle", string(b.key)} }
-func (b Bundle) String() string               { return b.redacted().String() }
-func (b Bundle) GoString() string             { return b.redacted().String() }
-func (b Bundle) Format(f fmt.State, _ rune)   { b.redacted().format(f) }
-func (b Bundle) LogValue() slog.Value         { return b.redacted().logValue() }
-func (b Bundle) MarshalJSON() ([]byte, error) { return b.redacted().marshalJSON() }
+func redactedBundle(id ID) redacted { return redacted{"signing bundle", id} }

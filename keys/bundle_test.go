@@ -94,11 +94,11 @@ func TestSigningKeyRefusesStrangers(t *testing.T) {
 	}
 	id, _ := r.ID()
 	for name, forged := range map[string]*Bundle{
-		"log":             {log: testLog[:63] + "0", key: id, role: b.role, entry: b.entry, manifest: b.manifest},
-		"role":            {log: b.log, key: id, role: RoleCustodian, entry: b.entry, manifest: b.manifest},
-		"manifest key":    {log: b.log, key: id, role: b.role, entry: b.entry, manifest: other.manifest},
-		"entry key":       {log: b.log, key: id, role: b.role, entry: other.entry, manifest: b.manifest},
-		"entry algorithm": {log: b.log, key: id, role: b.role, manifest: b.manifest},
+		"log":             {log: testLog[:63] + "0", redacted: redactedBundle(id), role: b.role, entry: b.entry, manifest: b.manifest},
+		"role":            {log: b.log, redacted: redactedBundle(id), role: RoleCustodian, entry: b.entry, manifest: b.manifest},
+		"manifest key":    {log: b.log, redacted: redactedBundle(id), role: b.role, entry: b.entry, manifest: other.manifest},
+		"entry key":       {log: b.log, redacted: redactedBundle(id), role: b.role, entry: other.entry, manifest: b.manifest},
+		"entry algorithm": {log: b.log, redacted: redactedBundle(id), role: b.role, manifest: b.manifest},
 	} {
 		_, err := forged.SigningKey(r)
 		if !errors.Is(err, ErrMismatch) {
@@ -118,8 +118,8 @@ func TestVerificationCopyMustFitTheCommitment(t *testing.T) {
 	c := b.VerificationCopy()
 	for name, bad := range map[string]*VerificationCopy{
 		"another key's": other.VerificationCopy(),
-		"renamed":       {log: c.log, key: c.key, entry: other.entry},
-		"another log's": {log: testLog[:63] + "0", key: c.key, entry: c.entry},
+		"renamed":       {log: c.log, redacted: redactedCopy(c.id), entry: other.entry},
+		"another log's": {log: testLog[:63] + "0", redacted: redactedCopy(c.id), entry: c.entry},
 	} {
 		if _, err := r.EntryVerifier(testStream, bad); !errors.Is(err, ErrMismatch) {
 			t.Errorf("%s: %v, want ErrMismatch", name, err)

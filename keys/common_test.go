@@ -44,7 +44,7 @@ func vectorBundle(t testing.TB) *Bundle {
 	}
 	entry, _ := newSeed(vectorEntryKey)
 	manifest, _ := newSeed(vectorPrivate.Seed())
-	return &Bundle{log: testLog, key: id, role: RoleWriter, entry: entry, manifest: manifest}
+	return &Bundle{redacted: redactedBundle(id), log: testLog, role: RoleWriter, entry: entry, manifest: manifest}
 }
 
 func newTestAuthority(t testing.TB, name string) *AuthorityKey {

@@ -3,13 +3,11 @@ package keys
 import (
 	"crypto/ed25519"
 	"errors"
-	"fmt"
-	"log/slog"
 )
 
 // NewEd25519EntrySigner returns a signer of entries with an Ed25519 key. A key of the wrong length makes every call fail.
 func NewEd25519EntrySigner(priv ed25519.PrivateKey, log LogID, key ID) EntrySigner {
-	return &ed25519Signer{entryMessage{id: key, prefix: EntryPrefix(log, key)}, hide(&priv)}
+	return &ed25519Signer{redacted{"entry key", key}, entryMessage{id: key, prefix: EntryPrefix(log, key)}, hide(&priv)}
 }
 
 // NewEd25519EntryVerifier returns the verifier that fits [NewEd25519EntrySigner]. A key of the wrong length verifies
@@ -35,25 +33,21 @@ func (m *entryMessage) with(entry []byte) []byte {
 func (m *entryMessage) clone() entryMessage { return entryMessage{id: m.id, prefix: m.prefix} }
 
 type ed25519Signer struct {
+	redacted
 	entryMessage
 	key hidden[ed25519.PrivateKey]
 }
 
 func (s *ed25519Signer) SignatureSize() int { return ed25519.SignatureSize }
-func (s *ed25519Signer) Clone() EntrySigner { return &ed25519Signer{s.clone(), s.key} }
+func (s *ed25519Signer) Clone() EntrySigner { return &ed25519Signer{s.redacted, s.clone(), s.key} }
 
 func (s *ed25519Signer) AppendSignature(dst, entry []byte) ([]byte, error) {
 	key := *s.key.get()
 	if len(key) != ed25519.PrivateKeySize {
-		return dst, errors.New("key " + string(s.id) + " cannot sign: its private key is not an Ed25519 key")
+		return dst, errors.New("key " + string(s.KeyID()) + " cannot sign: its private key is not an Ed25519 key")
 	}
 	return append(dst, ed25519.Sign(key, s.with(entry))...), nil
 }
-
-func (s *ed25519Signer) redacted() redacted           { return redacted{"entry key", string(s.id)} }
-func (s *ed25519Signer) Format(f fmt.State, _ rune)   { s.redacted().format(f) }
-func (s *ed25519Signer) LogValue() slog.Value         { return s.redacted().logValue() }
-func (s *ed25519Signer) MarshalJSON() ([]byte, error) { return s.redacted().marshalJSON() }
 
 type ed25519Verifier struct {
 	entryMessage

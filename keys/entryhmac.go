@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"log/slog"
 )
 
 // NewHMACEntrySigner returns a signer for one stream. The HMAC key is derived from the bundle's 32-byte entry key by
@@ -35,7 +34,6 @@ func NewHMACEntryVerifier(entryKey []byte, log LogID, key ID, stream string) (En
 // and are three blocks of SHA-256, so it starts from the states after them; crypto/hmac keeps only those after the pads,
 // and its Clone allocates (the benchmarks show all three ways).
 type entryMAC struct {
-	id    ID
 	hash  hash.Hash
 	state encoding.BinaryUnmarshaler // hash, as what a saved state is restored into
 	inner []byte                     // state after key^ipad and prefix; never written to
@@ -59,7 +57,7 @@ func newEntryMAC(entryKey []byte, log LogID, key ID, stream string) (*entryMAC, 
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", key, err)
 	}
-	return restorable(key, inner, outer)
+	return restorable(inner, outer)
 }
 
 // paddedState returns the state of SHA-256 after the padded key and a prefix.
@@ -81,17 +79,17 @@ func paddedState(key []byte, pad byte, prefix []byte) ([]byte, error) {
 
 var errNoState = errors.New("this build's SHA-256 cannot save its state; build with Go's own")
 
-func restorable(id ID, inner, outer []byte) (*entryMAC, error) {
+func restorable(inner, outer []byte) (*entryMAC, error) {
 	h := sha256.New()
 	state, ok := h.(encoding.BinaryUnmarshaler)
 	if !ok {
 		return nil, errNoState
 	}
-	return &entryMAC{id: id, hash: h, state: state, inner: inner, outer: outer}, nil
+	return &entryMAC{hash: h, state: state, inner: inner, outer: outer}, nil
 }
 
 func (m *entryMAC) clone() *entryMAC {
-	c, _ := restorable(m.id, m.inner, m.outer) // it worked for m
+	c, _ := restorable(m.inner, m.outer) // it worked for m
 	return c
 }
 
@@ -110,23 +108,21 @@ func (m *entryMAC) append(dst, entry []byte) ([]byte, error) {
 }
 
 // hiddenMAC is what signer and verifier share. The saved states stand in for the key: who has them can sign.
-type hiddenMAC struct{ hidden[entryMAC] }
+type hiddenMAC struct {
+	redacted
+	hidden[entryMAC]
+}
 
 func newHiddenMAC(entryKey []byte, log LogID, key ID, stream string) (hiddenMAC, error) {
 	m, err := newEntryMAC(entryKey, log, key, stream)
 	if err != nil {
 		return hiddenMAC{}, err
 	}
-	return hiddenMAC{hide(m)}, nil
+	return hiddenMAC{redacted{"entry key", key}, hide(m)}, nil
 }
 
-func (m hiddenMAC) KeyID() ID        { return m.get().id }
-func (m hiddenMAC) clone() hiddenMAC { return hiddenMAC{hide(m.get().clone())} }
-
-func (m hiddenMAC) redacted() redacted           { return redacted{"entry key", string(m.KeyID())} }
-func (m hiddenMAC) Format(f fmt.State, _ rune)   { m.redacted().format(f) }
-func (m hiddenMAC) LogValue() slog.Value         { return m.redacted().logValue() }
-func (m hiddenMAC) MarshalJSON() ([]byte, error) { return m.redacted().marshalJSON() }
+func (m hiddenMAC) KeyID() ID        { return m.id }
+func (m hiddenMAC) clone() hiddenMAC { return hiddenMAC{m.redacted, hide(m.get().clone())} }
 
 type hmacSigner struct{ hiddenMAC }
 

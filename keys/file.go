@@ -19,7 +19,7 @@ type FileProvider struct {
 
 // Current implements [Provider].
 func (p FileProvider) Current(context.Context) (*Bundle, error) {
-	b, err := readSecretFile(p.Path)
+	b, err := ReadSecretFile(p.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -40,8 +40,8 @@ func (p FileProvider) Version(ctx context.Context, version string) (*Bundle, err
 }
 
 func onlyVersion(b *Bundle, version, where string) (*Bundle, error) {
-	if version != string(b.key) {
-		return nil, fmt.Errorf("%w: %s holds the bundle of key %s only", ErrNotFound, where, b.key)
+	if version != string(b.id) {
+		return nil, fmt.Errorf("%w: %s holds the bundle of key %s only", ErrNotFound, where, b.id)
 	}
 	return b, nil
 }
@@ -67,7 +67,7 @@ func (c FileCopies) EntryKey(_ context.Context, id ID) (*VerificationCopy, error
 		return nil, err
 	}
 	path := c.path(id)
-	b, err := readSecretFile(path)
+	b, err := ReadSecretFile(path)
 	if errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("%w for key %s: there is no file %s", ErrNoVerificationCopy, id, path)
 	}
@@ -78,8 +78,8 @@ func (c FileCopies) EntryKey(_ context.Context, id ID) (*VerificationCopy, error
 	if err != nil {
 		return nil, fmt.Errorf("verification copy %s: %w", path, err)
 	}
-	if v.key != id {
-		return nil, fmt.Errorf("%w: file %s holds the copy of key %s", ErrMismatch, path, v.key)
+	if v.id != id {
+		return nil, fmt.Errorf("%w: file %s holds the copy of key %s", ErrMismatch, path, v.id)
 	}
 	return v, nil
 }
@@ -91,12 +91,14 @@ func (c FileCopies) PutCopy(_ context.Context, v *VerificationCopy) error {
 	if err != nil {
 		return err
 	}
-	return WriteSecretFile(c.path(v.key), secret)
+	return WriteSecretFile(c.path(v.id), secret)
 }
 
 func (c FileCopies) path(id ID) string { return filepath.Join(c.Dir, string(id)+".json") }
 
-func readSecretFile(path string) ([]byte, error) {
+// ReadSecretFile reads a file with one secret, for a parser of this package. The error wraps [ErrNotFound] or [ErrDenied]
+// where that is the reason. A file over the limit of [MaxSecret] is cut, so that no parser accepts it.
+func ReadSecretFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -140,7 +142,7 @@ func WriteSecretFile(path string, secret []byte) error {
 }
 
 func sameSecretFile(path string, line []byte) error {
-	have, err := readSecretFile(path)
+	have, err := ReadSecretFile(path)
 	if err != nil {
 		return err
 	}

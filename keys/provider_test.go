@@ -48,7 +48,7 @@ func TestFileProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = p.Current(t.Context())
-	wantError(t, err, p.Path, "not a signing bundle")
+	wantError(t, err, p.Path, "no signing bundle")
 	if err := (FileProvider{Path: filepath.Join(t.TempDir(), "no", "folder")}).Create(b); err == nil {
 		t.Error("a file in no folder was written")
 	}
@@ -76,7 +76,7 @@ func TestEnvProvider(t *testing.T) {
 	}
 	t.Setenv(p.Name, "hunter2")
 	_, err = p.Current(t.Context())
-	wantError(t, err, p.Name, "not a signing bundle")
+	wantError(t, err, p.Name, "no signing bundle")
 }
 
 func TestFileCopies(t *testing.T) {

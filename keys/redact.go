@@ -44,17 +44,24 @@ func (s seed) none() bool { return s.get() == nil }
 
 func (s seed) bytes() []byte { return s.get()[:] }
 
-// redacted is all that is ever shown of a value that holds a secret. Types that hold one embed the interfaces' methods
-// by delegating to it: Format serves every verb of fmt, LogValue slog, MarshalJSON both JSON packages.
+// redacted is embedded by every type that holds a secret: whatever prints, logs or encodes one shows what it is, its key
+// ID and "[secret]".
 type redacted struct {
 	what string
-	id   string
+	id   ID
 }
 
-func (r redacted) String() string { return r.what + " " + r.id + " [secret]" }
+// String returns the key ID without the secret.
+func (r redacted) String() string { return r.what + " " + string(r.id) + " [secret]" }
 
-func (r redacted) format(s fmt.State) { _, _ = io.WriteString(s, r.String()) }
+// GoString is String, for %#v.
+func (r redacted) GoString() string { return r.String() }
 
-func (r redacted) logValue() slog.Value { return slog.StringValue(r.String()) }
+// Format writes String for every verb of fmt, also for those that would print fields.
+func (r redacted) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, r.String()) }
 
-func (r redacted) marshalJSON() ([]byte, error) { return json.Marshal(r.String()) }
+// LogValue is String, for slog.
+func (r redacted) LogValue() slog.Value { return slog.StringValue(r.String()) }
+
+// MarshalJSON encodes String; the type's Secret method gives what can be stored.
+func (r redacted) MarshalJSON() ([]byte, error) { return json.Marshal(r.String()) }

@@ -33,7 +33,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 	c := b.VerificationCopy()
 	a := newAuthorityKey(testLog, "online", vectorPrivate.Seed())
-	stream := &StreamKey{id: testID, public: vectorPublic, private: hide(&streamSecret{key: vectorPrivate})}
+	stream := &StreamKey{redacted: redacted{"stream key", testID}, public: vectorPublic, private: hide(&streamSecret{key: vectorPrivate})}
 	entries, err := key.EntrySigner(testStream)
 	if err != nil {
 		t.Fatal(err)

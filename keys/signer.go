@@ -3,7 +3,6 @@ package keys
 import (
 	"crypto/ed25519"
 	"fmt"
-	"log/slog"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
 )
@@ -15,10 +14,12 @@ type Signer interface {
 }
 
 // NewSigner returns a signer that signs as id with a private key in memory.
-func NewSigner(id ID, key ed25519.PrivateKey) Signer { return &signer{id, hide(&key)} }
+func NewSigner(id ID, key ed25519.PrivateKey) Signer {
+	return &signer{redacted{"signer", id}, hide(&key)}
+}
 
 type signer struct {
-	id  ID
+	redacted
 	key hidden[ed25519.PrivateKey]
 }
 
@@ -31,11 +32,6 @@ func (s *signer) Sign(message []byte) ([]byte, error) {
 	}
 	return ed25519.Sign(key, message), nil
 }
-
-func (s *signer) redacted() redacted           { return redacted{"signer", string(s.id)} }
-func (s *signer) Format(f fmt.State, _ rune)   { s.redacted().format(f) }
-func (s *signer) LogValue() slog.Value         { return s.redacted().logValue() }
-func (s *signer) MarshalJSON() ([]byte, error) { return s.redacted().marshalJSON() }
 
 // signLine makes the line object of a line.
 func signLine(kind Kind, log LogID, line []byte, by Signer) (lineobject.Object, error) {

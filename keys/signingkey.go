@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"fmt"
-	"log/slog"
 )
 
 // SigningKey is a bundle that fits its record: a key that verifiers will accept. It is safe for concurrent use.
 type SigningKey struct {
+	redacted
 	bundle *Bundle
 	record Record
 	signer Signer
@@ -22,10 +22,10 @@ func (b *Bundle) SigningKey(rec Record) (*SigningKey, error) {
 		return nil, err
 	}
 	mismatch := func(what string) error {
-		return fmt.Errorf("%w: the %s of the bundle of key %s is not that of record %s; load the record that the bundle names", ErrMismatch, what, b.key, id)
+		return fmt.Errorf("%w: the %s of the bundle of key %s is not that of record %s; load the record that the bundle names", ErrMismatch, what, b.id, id)
 	}
 	switch {
-	case id != b.key:
+	case id != b.id:
 		return nil, mismatch("key ID")
 	case rec.LogID != b.log:
 		return nil, mismatch("log ID")
@@ -38,7 +38,7 @@ func (b *Bundle) SigningKey(rec Record) (*SigningKey, error) {
 	case !b.entry.none() && !commits(rec.HMACCommitment, b.entry, b.log):
 		return nil, mismatch("entry key")
 	}
-	return &SigningKey{bundle: b, record: rec, signer: NewSigner(id, b.private())}, nil
+	return &SigningKey{redacted: redacted{"signing key", id}, bundle: b, record: rec, signer: NewSigner(id, b.private())}, nil
 }
 
 func commits(commitment string, entry seed, log LogID) bool {
@@ -46,7 +46,7 @@ func commits(commitment string, entry seed, log LogID) bool {
 }
 
 // ID returns the key ID.
-func (k *SigningKey) ID() ID { return k.bundle.key }
+func (k *SigningKey) ID() ID { return k.id }
 
 // Record returns the key's record.
 func (k *SigningKey) Record() Record { return k.record }
@@ -68,10 +68,3 @@ func (k *SigningKey) EntrySigner(stream string) (EntrySigner, error) {
 func notCovered(id ID, pattern, stream string) error {
 	return fmt.Errorf("key %s is for streams %s and not for %s; use a key of that writer", id, pattern, stream)
 }
-
-func (k SigningKey) redacted() redacted           { return redacted{"signing key", string(k.bundle.key)} }
-func (k SigningKey) String() string               { return k.redacted().String() }
-func (k SigningKey) GoString() string             { return k.redacted().String() }
-func (k SigningKey) Format(f fmt.State, _ rune)   { k.redacted().format(f) }
-func (k SigningKey) LogValue() slog.Value         { return k.redacted().logValue() }
-func (k SigningKey) MarshalJSON() ([]byte, error) { return k.redacted().marshalJSON() }

@@ -4,7 +4,6 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 )
 
@@ -12,7 +11,7 @@ import (
 // memory and destroyed when the stream closes, so that nobody can extend or fork the stream later. It is safe for
 // concurrent use.
 type StreamKey struct {
-	id      ID
+	redacted
 	public  ed25519.PublicKey
 	private hidden[streamSecret]
 }
@@ -28,7 +27,7 @@ func NewStreamKey() (*StreamKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a stream key: %w", err)
 	}
-	return &StreamKey{id: StreamKeyID(pub), public: pub, private: hide(&streamSecret{key: priv})}, nil
+	return &StreamKey{redacted: redacted{"stream key", StreamKeyID(pub)}, public: pub, private: hide(&streamSecret{key: priv})}, nil
 }
 
 // StreamKeyID returns the ID of a stream key: a hash of "wormlog/v1 stream key\n" and the raw public key.
@@ -51,11 +50,6 @@ func (k *StreamKey) Destroy() {
 	clear(private.key)
 	private.key = nil
 }
-
-func (k StreamKey) redacted() redacted           { return redacted{"stream key", string(k.id)} }
-func (k StreamKey) Format(f fmt.State, _ rune)   { k.redacted().format(f) }
-func (k StreamKey) LogValue() slog.Value         { return k.redacted().logValue() }
-func (k StreamKey) MarshalJSON() ([]byte, error) { return k.redacted().marshalJSON() }
 
 type streamSigner struct{ *StreamKey }
 

@@ -3,7 +3,6 @@ package keys
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
 )
@@ -11,8 +10,8 @@ import (
 // VerificationCopy is the entry key of one HMAC key, kept apart from the bundle for as long as what it signed: with it
 // entries can be checked (and, HMAC being symmetric, made), but no manifest can be signed. Nothing changes it.
 type VerificationCopy struct {
+	redacted
 	log   LogID
-	key   ID
 	entry seed
 }
 
@@ -34,18 +33,18 @@ func ParseVerificationCopy(b []byte) (*VerificationCopy, error) {
 	if v.Format != FormatDraft || v.LogID.Valid() != nil || v.KeyID.Valid() != nil || !ok {
 		return nil, errors.New("the verification copy has a member that no copy can have; restore it from where init or rotation put it")
 	}
-	return &VerificationCopy{log: v.LogID, key: v.KeyID, entry: entry}, nil
+	return &VerificationCopy{redacted: redactedCopy(v.KeyID), log: v.LogID, entry: entry}, nil
 }
 
 // KeyID returns the ID of the key.
-func (c *VerificationCopy) KeyID() ID { return c.key }
+func (c *VerificationCopy) KeyID() ID { return c.id }
 
 // LogID returns the log the key belongs to.
 func (c *VerificationCopy) LogID() LogID { return c.log }
 
 // Secret returns the copy as it is stored: one line of canonical JSON, without newline. It is the one way to the secret.
 func (c *VerificationCopy) Secret() ([]byte, error) {
-	return lineobject.Marshal(copyJSON{Format: FormatDraft, LogID: c.log, KeyID: c.key, EntryKey: c.entry.bytes()})
+	return lineobject.Marshal(copyJSON{Format: FormatDraft, LogID: c.log, KeyID: c.id, EntryKey: c.entry.bytes()})
 }
 
 // EntryVerifier returns a verifier for the entries of one stream. For HMAC it needs the verification copy, which is
@@ -69,15 +68,10 @@ func (r Record) EntryVerifier(stream string, c *VerificationCopy) (EntryVerifier
 	if c == nil {
 		return nil, fmt.Errorf("%w: the HMACs of key %s cannot be checked", ErrNoVerificationCopy, id)
 	}
-	if c.key != id || c.log != r.LogID || !commits(r.HMACCommitment, c.entry, r.LogID) {
+	if c.id != id || c.log != r.LogID || !commits(r.HMACCommitment, c.entry, r.LogID) {
 		return nil, fmt.Errorf("%w: the verification copy given for key %s is not the entry key it committed to", ErrMismatch, id)
 	}
 	return NewHMACEntryVerifier(c.entry.bytes(), r.LogID, id, stream)
 }
 
-func (c VerificationCopy) redacted() redacted           { return redacted{"verification copy", string(c.key)} }
-func (c VerificationCopy) String() string               { return c.redacted().String() }
-func (c VerificationCopy) GoString() string             { return c.redacted().String() }
-func (c VerificationCopy) Format(f fmt.State, _ rune)   { c.redacted().format(f) }
-func (c VerificationCopy) LogValue() slog.Value         { return c.redacted().logValue() }
-func (c VerificationCopy) MarshalJSON() ([]byte, error) { return c.redacted().marshalJSON() }
+func redactedCopy(id ID) redacted { return redacted{"verification copy", id} }

@@ -19,7 +19,7 @@ func callError(call, secret, version string, err error) error {
 	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
-		return fmt.Errorf("%s of %s got no answer, so its outcome is unknown; check network and endpoint: %w", call, describe(secret, version), err)
+		return fmt.Errorf("%s of %s got no answer, so its outcome is unknown; check region, credentials, network and endpoint: %w", call, describe(secret, version), err)
 	}
 	said := api.ErrorCode()
 	if call == "GetSecretValue" {
