@@ -196,7 +196,7 @@ func (p *lineParser) optional(s string) bool {
 
 func (p *lineParser) literal(s string) {
 	if !p.optional(s) && p.reason == "" {
-		p.fail(p.i, "not "+s)
+		p.fail(p.i, "`"+s+"` is missing")
 	}
 }
 
@@ -232,28 +232,41 @@ func (p *lineParser) signature(dst *[64]byte) int {
 	}
 	start := p.i
 	b, ok := p.take(length)
-	if !ok {
-		return 0
-	}
-	// The decoder passes over newlines, but then it has too few bytes left to decode.
-	n, err := strictBase64.Decode(dst[:], b)
-	if err != nil || n != size {
+	if ok && !decodeSignature(dst, b) {
 		p.fail(start, "the signature is not the canonical base64 of 32 or 64 bytes")
 	}
 	return size
 }
 
-var strictBase64 = base64.StdEncoding.Strict()
+// decodeSignature decodes 44 or 88 characters of canonical base64. The standard decoder would pass over newlines.
+func decodeSignature(dst *[64]byte, b []byte) bool {
+	var wrong byte
+	out := 0
+	for ; len(b) > 4; b = b[4:] {
+		b0, b1, b2, b3 := base64Value[b[0]], base64Value[b[1]], base64Value[b[2]], base64Value[b[3]]
+		wrong |= b0 | b1 | b2 | b3
+		dst[out], dst[out+1], dst[out+2] = b0<<2|b1>>4, b1<<4|b2>>2, b2<<6|b3
+		out += 3
+	}
+	b0, b1, b2 := base64Value[b[0]], base64Value[b[1]], base64Value[b[2]]
+	dst[out] = b0<<2 | b1>>4
+	wrong |= b0 | b1
+	if out == 63 {
+		return wrong&notBase64 == 0 && b1&0b1111 == 0 && b[2] == '=' && b[3] == '='
+	}
+	dst[out+1] = b1<<4 | b2>>2
+	return (wrong|b2)&notBase64 == 0 && b2&0b11 == 0 && b[3] == '='
+}
 
 // stream reads a stream name. The ULID's time is compared as text: its digits ascend as bytes do.
 func (p *lineParser) stream() []byte {
 	const reason = "the stream is not <writer>.<ULID>"
 	start := p.i
 	dot := start
-	for writerByte[byteAt(p.b, dot)] {
+	for writerByte[byteAt(p.b, dot)] && p.b[start] != '-' {
 		dot++
 	}
-	if p.reason != "" || dot == start || dot-start > 63 || p.b[start] == '-' || byteAt(p.b, dot) != '.' {
+	if p.reason != "" || dot == start || dot-start > 63 || byteAt(p.b, dot) != '.' {
 		p.fail(dot, reason)
 		return nil
 	}
@@ -291,7 +304,7 @@ func byteSet(members string) (t [256]bool) {
 
 func (p *lineParser) integer() (v uint64) {
 	start := p.i
-	for p.i < len(p.b) && p.b[p.i]-'0' <= 9 && p.i-start < 16 {
+	for p.i < len(p.b) && p.b[p.i]-'0' <= 9 && p.i-start < 17 {
 		v = v*10 + uint64(p.b[p.i]-'0')
 		p.i++
 	}
