@@ -81,7 +81,8 @@ func (c *call) wrapLock(ctx context.Context, err error) error {
 // retain-until date itself, and the verifier compares that by >=.
 func (s *Store) lock(ctx context.Context, c *call, o *archive.Object, h http.Header) error {
 	mode, until := h.Get("X-Amz-Object-Lock-Mode"), h.Get("X-Amz-Object-Lock-Retain-Until-Date")
-	if mode != "" || until != "" {
+	shown := mode != "" || until != ""
+	if shown {
 		at, err := parseUntil(until)
 		if err != nil {
 			return c.fail(archive.ErrUncertain, "the reply has no usable retain-until date ("+until+")", "")
@@ -95,8 +96,8 @@ func (s *Store) lock(ctx context.Context, c *call, o *archive.Object, h http.Hea
 		s.holds.learn(o.Key, true)
 		return nil
 	}
-	locked := o.Lock.Mode != ""
-	if readable, known := s.holds.recall(o.Key); known && locked {
+	// Where the headers did not show the retention, nothing follows from their not showing a hold.
+	if readable, known := s.holds.recall(o.Key); known && shown {
 		o.HoldHidden = !readable
 		return nil
 	}

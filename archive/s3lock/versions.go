@@ -157,19 +157,24 @@ func newestFirst(a, b archive.Version) int {
 // check holds a page against those before it, and makes its keys relative.
 func (l *listing) check(page []archive.Version) ([]archive.Version, error) {
 	kept := page[:0]
-	for _, v := range page {
+	for i, v := range page {
 		switch {
+		case i == 0 && v.Key == l.keyMarker && v.VersionID == l.versionMarker && l.seen[v.VersionID]:
+			continue // some servers begin a page at the marker, S3 behind it
 		case !strings.HasPrefix(v.Key, l.prefix):
 			return nil, fmt.Errorf("the key %q was not asked for", v.Key)
 		case v.Key < l.lastKey || v.Key < l.after:
 			return nil, fmt.Errorf("the key %q comes after %q", v.Key, max(l.lastKey, l.after))
 		case v.Key == l.after:
-			continue // some servers begin at the marker, S3 behind it
+			continue // likewise
 		case v.Key != l.lastKey:
 			l.lastKey, l.seen = v.Key, map[string]bool{}
 		}
-		if l.seen[v.VersionID] {
+		switch {
+		case l.seen[v.VersionID]:
 			return nil, fmt.Errorf("version %s of %q is listed twice", v.VersionID, v.Key)
+		case v.IsLatest && len(l.seen) > 0:
+			return nil, fmt.Errorf("the current version of %q comes after an older one", v.Key)
 		}
 		l.seen[v.VersionID] = true
 		v.Key = l.store.relative(v.Key)
