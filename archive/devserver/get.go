@@ -56,6 +56,10 @@ func (s *Server) readObject(c *call, withBody bool) error {
 func (s *Server) describe(c *call, v *version) {
 	h := c.w.Header()
 	for name, value := range v.Header {
+		if _, isMeta := metaName(name); isMeta {
+			h[strings.ToLower(name)] = []string{value} // as S3 sends them, for clients that look at case
+			continue
+		}
 		h.Set(name, value)
 	}
 	if h.Get("Content-Type") == "" {

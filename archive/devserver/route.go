@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/xml"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -183,7 +184,7 @@ func findOperation(method string, what scope, query url.Values) (*operation, err
 		}
 		return op, nil
 	}
-	return nil, notImplemented(method)
+	return nil, notImplemented(strings.Join(append([]string{method}, slices.Sorted(maps.Keys(query))...), " "))
 }
 
 // checkHeaders answers 501 if the request has an x-amz header that the operation
