@@ -36,6 +36,16 @@ const (
 	GetBucketPublicAccessBlock       Action = "s3:GetBucketPublicAccessBlock"
 )
 
+// onBucket says whether the permission is about the bucket's settings, so that no key prefix narrows it.
+func (a Action) onBucket() bool {
+	switch a {
+	case GetBucketObjectLockConfiguration, GetBucketVersioning, GetEncryptionConfiguration, GetLifecycleConfiguration,
+		GetBucketPolicy, GetBucketPublicAccessBlock:
+		return true
+	}
+	return false
+}
+
 type denial struct {
 	action Action
 	prefix string

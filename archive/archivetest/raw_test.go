@@ -16,6 +16,8 @@ import (
 type tampered struct {
 	store archive.Store
 	raw   Tamperer
+	// open opens the store anew, as a run that begins now does; nil if a store remembers nothing.
+	open func() archive.Store
 }
 
 // history lists a key's versions as the store shows them, newest first.
@@ -56,7 +58,7 @@ func must[T any](v T, err error) func(*testing.T) T {
 
 func newTampered(t *testing.T) tampered {
 	m := NewMemory(t, testHome, newClock().now)
-	return tampered{m, m.Raw()}
+	return tampered{store: m, raw: m.Raw()}
 }
 
 var tamperTests = []struct {
@@ -246,6 +248,9 @@ func tamperPermissions(t *testing.T, s tampered) {
 		t.Run(string(tt.action), func(t *testing.T) {
 			defer s.raw.AllowAll()
 			s.raw.Deny(tt.action, "in/")
+			if s.open != nil {
+				s.store = s.open()
+			}
 			if tt.denied != nil {
 				if err := tt.denied(); !errors.Is(err, archive.ErrDenied) {
 					t.Errorf("error %v, want denied", err)
