@@ -158,6 +158,7 @@ func (r rawMemory) InsertVersion(v RawVersion, place int) (string, error) {
 		v.LastModified = r.m.now()
 	}
 	v.LastModified = v.LastModified.UTC().Truncate(time.Second)
+	v.Lock = storedLock(v.Lock)
 	return r.m.insert(v, place).VersionID, nil
 }
 
@@ -171,7 +172,13 @@ func (r rawMemory) ReplaceBody(key, versionID string, body []byte, fixChecksum b
 }
 
 func (r rawMemory) SetLock(key, versionID string, lock archive.Lock) error {
-	return r.update("set the lock of", key, versionID, func(v *RawVersion) { v.Lock = lock })
+	return r.update("set the lock of", key, versionID, func(v *RawVersion) { v.Lock = storedLock(lock) })
+}
+
+// storedLock is a lock as S3 shows it: in whole seconds and UTC.
+func storedLock(l archive.Lock) archive.Lock {
+	l.RetainUntil = l.RetainUntil.UTC().Truncate(time.Second)
+	return l
 }
 
 func (r rawMemory) SetLastModified(key, versionID string, modified time.Time) error {
