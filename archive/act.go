@@ -1,9 +1,9 @@
 package archive
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
 	"github.com/wormlog/wormlog/keys"
@@ -140,16 +140,22 @@ var actRoles = map[string]keys.Role{
 }
 
 // IsAct says whether an entry type is reserved for acts.
-func IsAct(entryType string) bool {
-	return bytes.HasPrefix([]byte(entryType), []byte(reservedTypePrefix))
+func IsAct(entryType string) bool { return strings.HasPrefix(entryType, reservedTypePrefix) }
+
+// Act is the data of an act: a pointer to one of the types of this file, or to an [Attestation].
+type Act interface{ check() error }
+
+// FormatAct returns the data of an act, or an error that says what ParseAct would refuse.
+func FormatAct(act Act) ([]byte, error) {
+	if err := act.check(); err != nil {
+		return nil, err
+	}
+	return lineobject.Marshal(act)
 }
 
-// FormatAct returns the data of an act.
-func FormatAct(act any) ([]byte, error) { return lineobject.Marshal(act) }
-
-// ParseAct parses the data of an act found in a control stream of that role. It returns a pointer to the act's type.
+// ParseAct parses the data of an act found in a control stream of that role. It accepts exactly what FormatAct returns.
 // Errors wrap ErrMalformed.
-func ParseAct(role keys.Role, entryType string, data []byte) (any, error) {
+func ParseAct(role keys.Role, entryType string, data []byte) (Act, error) {
 	if actRoles[entryType] != role || role == "" {
 		return nil, fmt.Errorf(errNotAnAct, ErrMalformed, entryType, role)
 	}
@@ -163,9 +169,7 @@ func ParseAct(role keys.Role, entryType string, data []byte) (any, error) {
 	return act, nil
 }
 
-type actData interface{ check() error }
-
-func decodeAct(entryType string, data []byte) (actData, error) {
+func decodeAct(entryType string, data []byte) (Act, error) {
 	switch entryType {
 	case ActKeyRetired, ActKeyCompromised:
 		return decodeInto[KeyAct](data)
@@ -193,8 +197,8 @@ func decodeAct(entryType string, data []byte) (actData, error) {
 
 func decodeInto[T any, P interface {
 	*T
-	actData
-}](data []byte) (actData, error) {
+	Act
+}](data []byte) (Act, error) {
 	v := P(new(T))
 	return v, lineobject.Unmarshal(data, (*T)(v))
 }
@@ -227,8 +231,8 @@ func (a *Countersigned) check() error {
 }
 
 func (a *Acknowledged) check() error {
-	if !knownCode(a.Code) {
-		return fmt.Errorf("%q is no finding's code", a.Code)
+	if err := Code(a.Code).check(); err != nil {
+		return err
 	}
 	if a.Key == "" {
 		return errors.New("key is empty")
@@ -237,17 +241,11 @@ func (a *Acknowledged) check() error {
 }
 
 func (a *PolicyChanged) check() error {
-	if a.Retention.Days < 1 || a.Retention.Days > a.Retention.MaxDays || a.Retention.MaxDays > MaxRetentionDays {
-		return errors.New("the retention is out of bounds")
-	}
-	return checkReason(a.Reason)
+	return errors.Join(a.Retention.check(), checkReason(a.Reason))
 }
 
 func (a *HomeChanged) check() error {
-	if a.Home.Bucket == "" {
-		return errors.New("the bucket is empty")
-	}
-	return checkReason(a.Reason)
+	return errors.Join(a.Home.check(), checkReason(a.Reason))
 }
 
 func (a *HoldPlaced) check() error {
@@ -281,18 +279,22 @@ func (a *Disposed) check() error {
 	return errors.Join(checkIntegers(a.Size), checkReason(a.Reason))
 }
 
+// checkPattern accepts a stream's name or <writer>.*.
+func checkPattern(s string) error {
+	if writer, ok := strings.CutSuffix(s, ".*"); ok {
+		return checkWriter(writer)
+	}
+	_, err := ParseStreamName(s)
+	return err
+}
+
 // checkScope checks which streams and times an act is about. A pattern is a stream's name or <writer>.*.
 func checkScope(streams []string, from, to Instant) error {
 	if len(streams) == 0 {
 		return errors.New("streams is empty")
 	}
 	for _, s := range streams {
-		writer, ok := bytes.CutSuffix([]byte(s), []byte(".*"))
-		if ok {
-			if err := checkWriter(string(writer)); err != nil {
-				return err
-			}
-		} else if _, err := ParseStreamName(s); err != nil {
+		if err := checkPattern(s); err != nil {
 			return err
 		}
 	}

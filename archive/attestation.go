@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
+	"github.com/wormlog/wormlog/keys"
 )
 
 // Attestation is the data of an attestation: a verification report, archived and signed as an entry of the verifier's
@@ -84,12 +85,32 @@ func checkHeads(heads []Head) error {
 	return nil
 }
 
+func checkFindings(findings []Finding) error {
+	for i, f := range findings {
+		if err := f.Code.check(); err != nil {
+			return fmt.Errorf("finding %d: %w", i, err)
+		}
+		if !f.Verdict.known() && f.Verdict != Information || f.Verdict == Intact {
+			return fmt.Errorf("finding %d: the verdict %q is none of a finding", i, f.Verdict)
+		}
+		if f.Entry != nil {
+			if err := checkIntegers(*f.Entry); err != nil {
+				return fmt.Errorf("finding %d: %w", i, err)
+			}
+		}
+	}
+	return nil
+}
+
 func (a *Attestation) check() error {
 	if a.Heads == nil || a.Findings == nil || a.Log.Range == nil {
 		return errors.New("heads, findings and log.range are lists, never null")
 	}
 	if a.SamplePercent > 100 || !a.Level.known() || !a.HMAC.known() || !a.Verdict.known() {
 		return errors.New("level, sample_percent, hmac or verdict is unknown")
+	}
+	if err := checkIntegers(a.Log.Size, a.Streams); err != nil {
+		return err
 	}
 	if _, err := NewRange(0, a.Log.Size, a.Log.Range); err != nil {
 		return fmt.Errorf("log: %w", err)
@@ -106,6 +127,9 @@ func (a *Attestation) check() error {
 		}
 	}
 	if err := checkHeads(a.Heads); err != nil {
+		return err
+	}
+	if err := checkFindings(a.Findings); err != nil {
 		return err
 	}
 	if uint64(len(a.Heads)) > a.Streams {
@@ -134,7 +158,7 @@ func FormatHeadFile(h HeadFile) ([]byte, error) {
 	if h.Heads == nil {
 		h.Heads = []Head{}
 	}
-	if err := checkHeads(h.Heads); err != nil {
+	if err := h.check(); err != nil {
 		return nil, err
 	}
 	b, err := lineobject.Marshal(h)
@@ -153,11 +177,12 @@ func ParseHeadFile(b []byte) (h HeadFile, err error) {
 	if err := lineobject.Unmarshal(b, &h); err != nil {
 		return h, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if h.Heads == nil {
-		return h, fmt.Errorf("%w: heads is null", ErrMalformed)
-	}
-	if err := checkHeads(h.Heads); err != nil {
+	if err := h.check(); err != nil {
 		return h, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return h, nil
+}
+
+func (h *HeadFile) check() error {
+	return errors.Join(keys.LogID(h.LogID).Valid(), checkHeads(h.Heads))
 }

@@ -1,5 +1,7 @@
 package archive
 
+import "fmt"
+
 // Code is the stable name of a kind of finding. docs/findings.md has a section for each.
 type Code string
 
@@ -96,4 +98,14 @@ var codes = map[Code]Verdict{
 	CodeReceiptMissing: Missing, CodeReceiptDiffers: Tampered, CodeLineMissing: Missing, CodeLineDiffers: Tampered,
 }
 
-func knownCode(s string) bool { return codes[Code(s)] != "" }
+// check accepts what may be a code, of a later release too: 1 to 64 of [a-z0-9-].
+func (c Code) check() error {
+	ok := len(c) >= 1 && len(c) <= 64
+	for i := 0; ok && i < len(c); i++ {
+		ok = c[i] >= 'a' && c[i] <= 'z' || c[i] >= '0' && c[i] <= '9' || c[i] == '-'
+	}
+	if !ok {
+		return fmt.Errorf("%q is no finding's code", string(c))
+	}
+	return nil
+}

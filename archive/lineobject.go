@@ -3,9 +3,8 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
 	"github.com/wormlog/wormlog/keys"
@@ -14,12 +13,12 @@ import (
 // parseLineObject splits b and decodes line 1 into v, in the order of judgement of docs/format.md: first the format, so
 // that a newer one is told apart from damage, then the strict form.
 func parseLineObject[T any](b []byte, v *T) (lineobject.Object, error) {
+	if err := checkFormat(lineobject.FirstLine(b)); err != nil {
+		return lineobject.Object{}, err
+	}
 	o, err := lineobject.Split(b)
 	if err != nil {
 		return o, fmt.Errorf("%w: %w", ErrMalformed, err)
-	}
-	if err := checkFormat(o.Line); err != nil {
-		return o, err
 	}
 	if err := lineobject.Unmarshal(o.Line, v); err != nil {
 		return o, fmt.Errorf("%w: line 1: %w", ErrMalformed, err)
@@ -29,18 +28,11 @@ func parseLineObject[T any](b []byte, v *T) (lineobject.Object, error) {
 
 // checkFormat reads the first member of a line, which is its format. A line whose first member is another is malformed.
 func checkFormat(line []byte) error {
-	d := jsontext.NewDecoder(strings.NewReader(string(line[:min(len(line), 256)])))
-	for i, want := range []string{"{", "format"} {
-		t, err := d.ReadToken()
-		if err != nil || t.String() != want {
-			return fmt.Errorf("%w: line 1: token %d is not %q", ErrMalformed, i, want)
-		}
+	f, ok := lineobject.Format(line)
+	if !ok {
+		return fmt.Errorf("%w: line 1 does not begin with its format", ErrMalformed)
 	}
-	t, err := d.ReadToken()
-	if err != nil || t.Kind() != '"' {
-		return fmt.Errorf("%w: line 1: the format is not a string", ErrMalformed)
-	}
-	if f := t.String(); f != Format {
+	if f != Format {
 		return fmt.Errorf("%w: %q", ErrUnknownFormat, f)
 	}
 	return nil
@@ -71,12 +63,13 @@ func checkIntegers(values ...uint64) error {
 	return nil
 }
 
-// criticalExt returns the names in ext that a reader must understand, all of which are unknown to this release.
+// criticalExt returns the names in ext that a reader must understand, ascending. All are unknown to this release.
 func criticalExt(ext map[string]string) (names []string) {
 	for name := range ext {
 		if strings.HasPrefix(name, "critical.") {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names
 }

@@ -103,14 +103,39 @@ func (g *Genesis) check() error {
 	if _, err := hex.DecodeString(g.Nonce); err != nil || len(g.Nonce) != 32 || !lowerHex(g.Nonce) {
 		return fmt.Errorf("the nonce %q is not 32 lower-case hex digits", g.Nonce)
 	}
-	if g.Retention.Days < 1 || g.Retention.Days > g.Retention.MaxDays || g.Retention.MaxDays > MaxRetentionDays {
-		return fmt.Errorf("the retention of %d days, at most %d, is not within 1 to %d days",
-			g.Retention.Days, g.Retention.MaxDays, MaxRetentionDays)
+	if err := errors.Join(g.Home.check(), g.Retention.check(), checkMap("ext", g.Ext)); err != nil {
+		return err
 	}
 	if g.HeartbeatSeconds > 366*24*3600 {
 		return fmt.Errorf("the heartbeat of %d seconds is over a year", g.HeartbeatSeconds)
 	}
 	return g.checkAuthorities()
+}
+
+func (p RetentionPolicy) check() error {
+	if p.Days < 1 || p.Days > p.MaxDays || p.MaxDays > MaxRetentionDays {
+		return fmt.Errorf("the retention of %d days, at most %d, is not within 1 to %d days", p.Days, p.MaxDays, MaxRetentionDays)
+	}
+	return nil
+}
+
+// check accepts what may name a bucket, without knowing the rules of every S3 server.
+func (h Home) check() error {
+	if err := checkText("the home's bucket", h.Bucket, 255); err != nil {
+		return err
+	}
+	if h.Prefix != "" {
+		if err := checkText("the home's prefix", h.Prefix, 512); err != nil {
+			return err
+		}
+		if h.Prefix[0] == '/' || h.Prefix[len(h.Prefix)-1] == '/' {
+			return fmt.Errorf("the home's prefix %q begins or ends with a slash", h.Prefix)
+		}
+	}
+	if h.Region == "" {
+		return nil
+	}
+	return checkText("the home's region", h.Region, 64)
 }
 
 func (g *Genesis) checkAuthorities() error {
@@ -204,18 +229,17 @@ func OpenLog(ctx context.Context, s Store, pin keys.LogID) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading log.json: %w", err)
 	}
-	l, err := ParseLog(b)
-	if err != nil {
-		return nil, err
+	// The pin comes before the parser: an edited log.json must not pass for one of a later release.
+	if id := keys.LogID(lineobject.HexDigest(lineobject.FirstLine(b))); pin != "" && id != pin {
+		return nil, fmt.Errorf("%w: log.json is that of log %s, pinned is %s", ErrWrongLog, id, pin)
 	}
-	if pin != "" && l.ID != pin {
-		return nil, fmt.Errorf("%w: log.json is that of log %s, pinned is %s", ErrWrongLog, l.ID, pin)
-	}
-	return l, nil
+	return ParseLog(b)
 }
 
 // ErrWrongLog: something belongs to another log than the one pinned.
 var ErrWrongLog = errors.New("wrong log")
+
+var errRecordName = errors.New("a key record is named by its own hash")
 
 // Record reads a key record and checks that an authority of this log signed it.
 func (l *Log) Record(ctx context.Context, s Store, id keys.ID) (keys.Record, error) {
@@ -229,16 +253,15 @@ func (l *Log) Record(ctx context.Context, s Store, id keys.ID) (keys.Record, err
 // ParseRecord checks a key record's bytes against its name, this log and the authority that must have signed it: the
 // recovery authority for records of role authority, else the online one.
 func (l *Log) ParseRecord(id keys.ID, b []byte) (keys.Record, error) {
+	if got := lineobject.HexDigest(lineobject.FirstLine(b))[:32]; got != string(id) {
+		return keys.Record{}, fmt.Errorf("%w: %w: key record %s hashes to %s", ErrMalformed, errRecordName, id, got)
+	}
 	r, o, err := keys.ParseRecord(b)
-	if err != nil {
+	if errors.Is(err, ErrUnknownFormat) {
 		return r, fmt.Errorf("key record %s: %w", id, err)
 	}
-	got, err := r.ID()
 	if err != nil {
-		return r, fmt.Errorf("key record %s: %w", id, err)
-	}
-	if got != id {
-		return r, fmt.Errorf("%w: key record %s hashes to %s", ErrMalformed, id, got)
+		return r, fmt.Errorf("key record %s: %w: %w", id, ErrMalformed, err)
 	}
 	if r.LogID != l.ID {
 		return r, fmt.Errorf("key record %s: %w: it is of log %s", id, ErrWrongLog, r.LogID)

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -173,7 +174,12 @@ func (m *Manifest) check() error {
 			return err
 		}
 	}
-	if err := checkText("software", m.Software, 128); err != nil {
+	if m.Previous != nil {
+		if err := checkText("previous.version_id", m.Previous.VersionID, 1024); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(checkText("software", m.Software, 128), checkMap("ext", m.Ext)); err != nil {
 		return err
 	}
 	return m.checkSegments(name)
@@ -276,8 +282,8 @@ func (s *SegmentRef) check(name StreamName) error {
 	if err := checkText("version_id", s.VersionID, 1024); err != nil {
 		return err
 	}
-	if s.Count == 0 || s.RawBytes > MaxSegmentBytes {
-		return fmt.Errorf("count %d or raw_bytes %d is out of bounds", s.Count, s.RawBytes)
+	if s.Count == 0 || s.RawBytes < s.Count || s.RawBytes > MaxSegmentBytes || s.Bytes == 0 || s.Bytes > maxStoredSegment {
+		return fmt.Errorf("count %d, raw_bytes %d or bytes %d is out of bounds", s.Count, s.RawBytes, s.Bytes)
 	}
 	if s.LastTimestamp.Before(s.FirstTimestamp.Time) {
 		return fmt.Errorf("last_timestamp is before first_timestamp")

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,8 +14,8 @@ import (
 // Format is the version name that every object written by this release carries. One log has one format.
 const Format = keys.FormatDraft
 
-// ErrUnknownFormat: an object names a format that this release does not know.
-var ErrUnknownFormat = errors.New("unknown format")
+// ErrUnknownFormat: an object names a format that this release does not know. It is the same error in package keys.
+var ErrUnknownFormat = keys.ErrUnknownFormat
 
 // Control writers: the first part of the names of control streams, one per role (docs/format.md, "Names").
 const (

@@ -13,6 +13,9 @@ const (
 	MaxSegmentBytes = 32 << 20 // raw: the lines with their newlines
 	MaxPayloadBytes = 16 << 20
 	maxWindow       = 8 << 20
+
+	// maxStoredSegment leaves room for what zstd adds to 32 MiB that it cannot compress.
+	maxStoredSegment = MaxSegmentBytes + 1<<20
 )
 
 // ErrFrame: a segment is not exactly one zstd frame of the form that docs/format.md demands.

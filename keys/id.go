@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/go-json-experiment/json"
+	"github.com/wormlog/wormlog/internal/lineobject"
 )
 
 // FormatDraft is the member "format" of every object and secret of this format.
@@ -59,13 +59,10 @@ func lowerHex(s string, n int) bool {
 }
 
 // checkFormat looks at the member format alone, so that an object of a later format is told from a malformed one.
-// Bytes in which no format can be found are left to the strict parser. The format is not printed: in a secret that went
+// Bytes that do not begin with a format are left to the strict parser. The format is not printed: in a secret that went
 // to the wrong place it could be anything.
 func checkFormat(line []byte) error {
-	var v struct {
-		Format string `json:"format"`
-	}
-	if err := json.Unmarshal(line, &v); err != nil || v.Format == "" || v.Format == FormatDraft {
+	if f, ok := lineobject.Format(line); !ok || f == FormatDraft {
 		return nil
 	}
 	return fmt.Errorf("%w: this release reads %s only; use the release that wrote it or a later one", ErrUnknownFormat, FormatDraft)

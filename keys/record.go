@@ -119,7 +119,10 @@ func (r Record) check() error {
 	if r.Previous != "" && r.Previous.Valid() != nil {
 		return errors.New("previous is not a key ID")
 	}
-	return checkSource(r.Source)
+	if len(r.Source) == 0 {
+		return errors.New("source is empty; say where the secret came from")
+	}
+	return errors.Join(checkMap("source", r.Source), checkMap("ext", r.Ext))
 }
 
 func (r Record) checkAlgorithm() error {
@@ -141,13 +144,13 @@ func (r Record) checkAlgorithm() error {
 	return nil
 }
 
-func checkSource(source map[string]string) error {
-	if n := len(source); n < 1 || n > 32 {
-		return fmt.Errorf("source has %d members, not 1 to 32", n)
+func checkMap(what string, m map[string]string) error {
+	if len(m) > 32 {
+		return fmt.Errorf("%s has %d members, over 32", what, len(m))
 	}
-	for k, v := range source {
+	for k, v := range m {
 		if len(k) < 1 || len(k) > 64 || len(v) > 1024 {
-			return fmt.Errorf("source: a name has 1 to 64 bytes and a value at most 1024")
+			return fmt.Errorf("%s: a name has 1 to 64 bytes and a value at most 1024", what)
 		}
 	}
 	return nil

@@ -102,7 +102,7 @@ func TestParseRecordJudgesFormatFirst(t *testing.T) {
 	}
 	for name, later := range map[string][]byte{
 		"other member": bytes.Replace(stored, []byte(FormatDraft), []byte("wormlog/v9"), 1),
-		"other shape":  []byte("{\"roles\":[],\"format\":\"wormlog/v9\"}\nwhatever"),
+		"other shape":  []byte("{\"format\":\"wormlog/v9\",\"roles\":[]}\nwhatever"),
 	} {
 		if _, _, err := ParseRecord(later); !errors.Is(err, ErrUnknownFormat) {
 			t.Errorf("%s: error %v, want ErrUnknownFormat", name, err)
@@ -111,6 +111,7 @@ func TestParseRecordJudgesFormatFirst(t *testing.T) {
 	for name, bad := range map[string]string{
 		"empty":         "",
 		"no format":     "{}\n{}\n",
+		"format second": "{\"roles\":[],\"format\":\"wormlog/v9\"}\n{}\n",
 		"null format":   "{\"format\":null}\n{}\n",
 		"number format": "{\"format\":9}\n{}\n",
 		"line 1 only":   vectorLine + "\n",
@@ -129,7 +130,11 @@ func TestParseRecordJudgesFormatFirst(t *testing.T) {
 
 func TestRecordSize(t *testing.T) {
 	r := vectorRecord()
-	r.Ext = map[string]string{"a": strings.Repeat("x", MaxRecord)}
+	full := map[string]string{}
+	for i := range 32 {
+		full[strings.Repeat("n", i+1)] = strings.Repeat("x", 1024)
+	}
+	r.Source, r.Ext = full, full
 	_, _, err := SignRecord(r, NewSigner(testID, vectorPrivate))
 	wantError(t, err, "over the limit")
 	_, _, err = ParseRecord(make([]byte, MaxRecord+1))

@@ -78,10 +78,10 @@ func writerName(s string) bool {
 	return true
 }
 
-// ulidName reports whether s is a ULID in its one canonical spelling: 26 upper-case digits of Crockford's base 32, at
-// most 128 bits.
+// ulidName reports whether s is a ULID in its one canonical spelling: 26 upper-case digits of Crockford's base 32, with a
+// time in the years 2000 to 9999.
 func ulidName(s string) bool {
-	if len(s) != 26 || s[0] > '7' {
+	if len(s) != 26 || s[:10] < "00VHNCZB00" || s[:10] > "76EZ91ZPZZ" {
 		return false
 	}
 	return strings.Trim(s, "0123456789ABCDEFGHJKMNPQRSTVWXYZ") == ""

@@ -21,6 +21,7 @@ import (
 	"fmt"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ErrNotCanonical is wrapped by every error of Unmarshal and Split: the bytes are not what a writer produces.
@@ -87,6 +88,28 @@ func (o Object) Bytes() []byte {
 	b = append(b, `","signature":"`...)
 	b = base64.StdEncoding.AppendEncode(b, o.Signature)
 	return append(b, "\"}]}\n"...)
+}
+
+// Format returns the value of a line's first member, if that is a string called format: what is looked at before anything
+// else in the line is judged, so that a later format is told apart from damage.
+func Format(line []byte) (format string, ok bool) {
+	d := jsontext.NewDecoder(bytes.NewReader(line[:min(len(line), 256)]))
+	for _, want := range []string{"{", "format"} {
+		if t, err := d.ReadToken(); err != nil || t.String() != want {
+			return "", false
+		}
+	}
+	t, err := d.ReadToken()
+	if err != nil || t.Kind() != '"' {
+		return "", false
+	}
+	return t.String(), true
+}
+
+// FirstLine returns what head -n1 prints of b, without the newline.
+func FirstLine(b []byte) []byte {
+	line, _, _ := bytes.Cut(b, []byte{'\n'})
+	return line
 }
 
 // Digest returns the SHA-256 of line 1 with its newline: what head -n1 prints, and what signatures cover.
