@@ -3,6 +3,11 @@ package archive
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/wormlog/wormlog/keys"
@@ -39,8 +44,250 @@ type VerifyConfig struct {
 	Progress func(Counts)
 }
 
+const (
+	defaultMaxFindings = 10_000
+	// grace is how long something unfinished may lie before somebody should look.
+	grace = 24 * time.Hour
+)
+
+func (c *VerifyConfig) defaults() error {
+	if c.Store == nil {
+		return errors.New("verify: no Store is given")
+	}
+	if c.Level == "" {
+		c.Level = LevelFull
+	}
+	if !c.Level.known() {
+		return fmt.Errorf("verify: the level %q is none of locks, manifests, full", c.Level)
+	}
+	if c.SamplePercent == 0 {
+		c.SamplePercent = 100
+	}
+	if c.SamplePercent < 0 || c.SamplePercent > 100 {
+		return fmt.Errorf("verify: a sample of %d %% is not within 1 to 100", c.SamplePercent)
+	}
+	if !c.From.IsZero() && !c.To.IsZero() && !c.From.Before(c.To) {
+		return errors.New("verify: from is not before to")
+	}
+	for _, s := range c.Streams {
+		if err := checkPattern(s); err != nil {
+			return fmt.Errorf("verify: %w", err)
+		}
+	}
+	if c.LogID != "" {
+		if err := c.LogID.Valid(); err != nil {
+			return fmt.Errorf("verify: the pinned log ID: %w", err)
+		}
+	}
+	if c.Workers <= 0 {
+		c.Workers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if c.MaxFindings <= 0 {
+		c.MaxFindings = defaultMaxFindings
+	}
+	return nil
+}
+
+// verifier is one run. Fields up to the mutex are set before workers start.
+type verifier struct {
+	VerifyConfig
+	log       *Log
+	now       time.Time // the store's clock when the run began
+	placement Placement
+	keyring   map[keys.ID]*keyState
+	acts      *acts
+	// collecting takes the acts of control streams in the first pass over them; nil afterwards.
+	collecting *acts
+	pins       *pins
+	refs       *refs
+	scoped     bool // only some streams or times are looked at: no orphans, no strangers
+	segments   *segmentPool
+	continued  map[string]bool // streams that another one continues; used by the walking goroutine alone
+	silent     []silence
+
+	mu       sync.Mutex
+	report   *Report
+	reported map[reportedKey]bool
+	hmacYes  uint64
+	hmacNo   uint64
+}
+
+type reportedKey struct {
+	code         Code
+	key, version string
+	entry        uint64
+	detail       string
+}
+
 // Verify looks at every object version in range and returns what it found. An error means that the run could not start
-// (no such bucket, no answer at all, a bad configuration); whatever goes wrong later is in the report, as not checked.
+// (no such bucket, no answer at all, a bad configuration) or was cancelled; whatever else goes wrong on the way is in the
+// report, as not checked.
 func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
-	return nil, errors.New("not built")
+	if err := c.defaults(); err != nil {
+		return nil, err
+	}
+	now, err := c.Store.Now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("verify: asking the bucket %s: %w", c.Store.Home().Bucket, err)
+	}
+	v := &verifier{
+		VerifyConfig: c, now: now, reported: map[reportedKey]bool{}, refs: newRefs(), keyring: map[keys.ID]*keyState{},
+		acts: newActs(),
+		report: &Report{
+			Format: Format, Home: c.Store.Home(), Genesis: genesisUnpinned, Placement: PlacementHome, Tail: tailUnpinned,
+			Started: Second{now.UTC().Truncate(time.Second)}, HMAC: HMACNone,
+			Scope: Scope{Level: c.Level, SamplePercent: uint64(c.SamplePercent), From: Second{c.From}, To: Second{c.To}, Streams: c.Streams},
+		},
+	}
+	if v.pins, err = newPins(&v.VerifyConfig); err != nil {
+		return nil, err
+	}
+	if err := v.run(ctx); err != nil {
+		return nil, err
+	}
+	return v.finish(ctx)
+}
+
+// run looks at everything in the order in which it can be judged: genesis, keys, acts, streams, and then whatever
+// nothing referred to.
+func (v *verifier) run(ctx context.Context) error {
+	ok, err := v.judgeGenesis(ctx)
+	if err != nil || !ok {
+		return err
+	}
+	v.judgeSettings(ctx)
+	v.loadKeys(ctx)
+	v.judgeReceipts()
+	v.collectActs(ctx)
+	v.scoped = len(v.Streams) > 0 || len(v.pins.only) > 0 || !v.From.IsZero() || !v.To.IsZero()
+	v.segments = newSegmentPool(ctx, v)
+	for _, area := range areas {
+		if v.pins.only == nil || area == dataArea {
+			v.walk(ctx, area)
+		}
+	}
+	if !v.scoped {
+		v.judgeUnreferenced(ctx)
+	}
+	v.segments.wait()
+	v.judgeAnchors()
+	v.pins.finish(v)
+	v.judgeEmpty()
+	return ctx.Err()
+}
+
+// areas are the folders that hold manifests/ and segments/: those of the control roles, and the root for data streams.
+var areas = []string{
+	"control/" + ControlAuthority + "/",
+	"control/" + ControlCustodian + "/",
+	"control/" + ControlVerifier + "/",
+	dataArea,
+}
+
+const dataArea = ""
+
+// find adds a finding with its usual verdict.
+func (v *verifier) find(code Code, key, version, format string, args ...any) {
+	v.add(Finding{Code: code, Verdict: codes[code], Key: key, VersionID: version, Detail: fmt.Sprintf(format, args...)})
+}
+
+// findAs adds a finding whose verdict is another than the usual one.
+func (v *verifier) findAs(verdict Verdict, code Code, key, version, format string, args ...any) {
+	v.add(Finding{Code: code, Verdict: verdict, Key: key, VersionID: version, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (v *verifier) add(f Finding) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	k := reportedKey{code: f.Code, key: f.Key, version: f.VersionID, detail: f.Detail}
+	if f.Entry != nil {
+		k.entry = *f.Entry + 1
+	}
+	if v.reported[k] {
+		return
+	}
+	f.Acknowledged = v.acts.acknowledges(f)
+	if !f.Acknowledged && (v.report.Verdict == "" || f.Verdict.rank() < v.report.Verdict.rank()) {
+		v.report.Verdict = f.Verdict
+	}
+	if len(v.report.Findings) >= v.MaxFindings {
+		v.report.FindingsOmitted++
+		return
+	}
+	v.reported[k] = true
+	v.report.Findings = append(v.report.Findings, f)
+}
+
+// count changes the counts under the lock, and passes them on.
+func (v *verifier) count(change func(*Counts)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	change(&v.report.Counts)
+	if v.Progress != nil {
+		v.Progress(v.report.Counts)
+	}
+}
+
+// judgeEmpty makes sure that nothing seen is never success.
+func (v *verifier) judgeEmpty() {
+	c := v.report.Counts
+	switch {
+	case c.Manifests > 0 || v.acts.anyDisposed():
+	case v.scoped:
+		v.find(CodeOutOfScope, "", "", "no manifest is in range, so nothing was checked")
+	default:
+		v.find(CodeEmpty, "", "", "the log holds no stream yet, so there is nothing to vouch for")
+	}
+}
+
+func (v *verifier) finish(ctx context.Context) (*Report, error) {
+	r := v.report
+	now, err := v.Store.Now(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("verify: asking the bucket %s: %w", r.Home.Bucket, err)
+	}
+	r.Finished = Second{now.UTC().Truncate(time.Second)}
+	r.Placement = v.placement
+	if v.log != nil {
+		r.Origin, r.LogID = v.log.Origin, v.log.ID
+	}
+	r.HMAC = v.hmacState()
+	if v.hmacNo > 0 && v.RequireHMAC {
+		v.findAs(NotChecked, CodeHMACUnchecked, "", "", "%d HMACs were not checked, and they are required", v.hmacNo)
+	}
+	if r.Verdict == "" || r.Verdict == Information {
+		r.Verdict = Intact
+	}
+	slices.SortStableFunc(r.Findings, compareFindings)
+	if r.Findings == nil {
+		r.Findings = []Finding{}
+	}
+	slices.SortFunc(r.Heads, func(a, b Head) int { return strings.Compare(a.Stream, b.Stream) })
+	r.Coverage = r.coverage()
+	return r, nil
+}
+
+func (v *verifier) hmacState() HMACState {
+	switch {
+	case v.hmacYes > 0 && v.hmacNo > 0:
+		return HMACPartly
+	case v.hmacYes > 0:
+		return HMACChecked
+	case v.hmacNo > 0:
+		return HMACUnchecked
+	}
+	return HMACNone
+}
+
+func compareFindings(a, b Finding) int {
+	if a.Verdict != b.Verdict {
+		return a.Verdict.rank() - b.Verdict.rank()
+	}
+	if c := strings.Compare(a.Key, b.Key); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.VersionID, b.VersionID); c != 0 {
+		return c
+	}
+	return strings.Compare(string(a.Code), string(b.Code))
 }

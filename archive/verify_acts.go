@@ -1,0 +1,151 @@
+package archive
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wormlog/wormlog/keys"
+)
+
+// acts is what the authority and the custodian have recorded, as far as it bears on a verification. It is complete
+// before data streams are judged.
+type acts struct {
+	mu            sync.Mutex
+	compromised   map[keys.ID]time.Time // since, the earliest if there are several
+	retired       map[keys.ID]time.Time
+	countersigned map[countersign]Hash
+	acknowledged  map[Acknowledged]bool // without reason
+	policies      []datedPolicy         // ascending
+	holds         map[string]hold
+	released      map[string]bool
+	extended      []RetentionExtended
+	disposed      map[string]Disposed
+}
+
+type countersign struct {
+	key      keys.ID
+	stream   string
+	sequence uint64
+}
+
+type datedPolicy struct {
+	since  time.Time
+	policy RetentionPolicy
+}
+
+type hold struct {
+	HoldPlaced
+	since time.Time
+}
+
+func newActs() *acts {
+	return &acts{
+		compromised: map[keys.ID]time.Time{}, retired: map[keys.ID]time.Time{}, countersigned: map[countersign]Hash{},
+		acknowledged: map[Acknowledged]bool{}, holds: map[string]hold{}, released: map[string]bool{}, disposed: map[string]Disposed{},
+	}
+}
+
+// collectActs reads the control streams of authority and custodian a first time, for what their acts say; their findings
+// come when they are judged like every stream.
+func (v *verifier) collectActs(ctx context.Context) {
+	first := &verifier{
+		VerifyConfig: v.VerifyConfig, log: v.log, now: v.now, placement: v.placement, keyring: v.keyring, refs: newRefs(),
+		acts: newActs(), collecting: newActs(), reported: map[reportedKey]bool{}, report: &Report{}, pins: &pins{},
+	}
+	first.Progress = nil
+	first.segments = newSegmentPool(ctx, first)
+	for _, area := range areas[:2] {
+		first.walk(ctx, area)
+	}
+	first.segments.wait()
+	slices.SortStableFunc(first.collecting.policies, func(a, b datedPolicy) int { return a.since.Compare(b.since) })
+	v.acts = first.collecting
+}
+
+// take records one act of a verified entry. date is when its manifest was archived, by the store's clock.
+func (a *acts) take(act any, entryType string, date time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch act := act.(type) {
+	case *KeyAct:
+		since := a.retired
+		if entryType == ActKeyCompromised {
+			since = a.compromised
+		}
+		if t, ok := since[act.KeyID]; !ok || act.Since.Before(t) {
+			since[act.KeyID] = act.Since.Time
+		}
+	case *Countersigned:
+		for _, h := range act.Heads {
+			a.countersigned[countersign{act.KeyID, h.Stream, h.Sequence}] = h.SHA256
+		}
+	case *Acknowledged:
+		a.acknowledged[Acknowledged{Code: act.Code, Key: act.Key, VersionID: act.VersionID}] = true
+	case *PolicyChanged:
+		a.policies = append(a.policies, datedPolicy{date, act.Retention})
+	case *HoldPlaced:
+		a.holds[act.Case] = hold{*act, date}
+	case *HoldReleased:
+		a.released[act.Case] = true
+	case *RetentionExtended:
+		a.extended = append(a.extended, *act)
+	case *Disposed:
+		a.disposed[act.Stream] = *act
+	}
+}
+
+func (a *acts) acknowledges(f Finding) bool {
+	return a != nil && a.acknowledged[Acknowledged{Code: string(f.Code), Key: f.Key, VersionID: f.VersionID}]
+}
+
+func (a *acts) anyDisposed() bool { return len(a.disposed) > 0 }
+
+// policy is the retention policy in force at t.
+func (v *verifier) policy(t time.Time) RetentionPolicy {
+	p := v.log.Retention
+	for _, changed := range v.acts.policies {
+		if !changed.since.After(t) {
+			p = changed.policy
+		}
+	}
+	return p
+}
+
+// promise is until when a segment must be locked: what its manifest promised, plus recorded extensions.
+func (a *acts) promise(stream string, s *SegmentRef) time.Time {
+	until := s.RetainUntil.Time
+	for _, e := range a.extended {
+		if e.RetainUntil.After(until) && covers(e.Streams, stream) && overlaps(s, e.From.Time, e.To.Time) {
+			until = e.RetainUntil.Time
+		}
+	}
+	return until
+}
+
+// held says whether an open case, placed long enough ago to have been carried out, holds a segment.
+func (a *acts) held(stream string, s *SegmentRef, now time.Time) bool {
+	for _, h := range a.holds {
+		if !a.released[h.Case] && now.Sub(h.since) > grace && covers(h.Streams, stream) && overlaps(s, h.From.Time, h.To.Time) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers says whether one of the patterns, names or <writer>.*, matches the stream.
+func covers(patterns []string, stream string) bool {
+	for _, p := range patterns {
+		if writer, ok := strings.CutSuffix(p, "*"); p == stream || ok && strings.HasPrefix(stream, writer) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlaps says whether a segment has entries from from to before to; zero is open.
+func overlaps(s *SegmentRef, from, to time.Time) bool {
+	return (from.IsZero() || !s.LastTimestamp.Before(from)) && (to.IsZero() || s.FirstTimestamp.Before(to))
+}

@@ -1,0 +1,236 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wormlog/wormlog/keys"
+)
+
+// keyState is what a run knows of one key record (and, under the empty ID, of genesis).
+type keyState struct {
+	key    string // the object's key
+	object Object
+	record keys.Record
+	usable bool // signed by an authority of this log
+
+	mu       sync.Mutex
+	promise  time.Time // the latest retain-until of anything that this key vouches for
+	loaded   bool
+	copy     *keys.VerificationCopy
+	copyErr  error
+	reported bool
+}
+
+// vouches records that evidence retained until t needs this key.
+func (k *keyState) vouches(t time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if t.After(k.promise) {
+		k.promise = t
+	}
+}
+
+// loadKeys reads and judges every key record.
+func (v *verifier) loadKeys(ctx context.Context) {
+	v.list(ctx, keysPrefix, "", func(g group) bool {
+		name, ok := strings.CutSuffix(strings.TrimPrefix(g.key, keysPrefix), ".json")
+		id := keys.ID(name)
+		if !ok || id.Valid() != nil {
+			v.judgeStranger(g)
+			return true
+		}
+		v.loadKey(ctx, id, g)
+		return ctx.Err() == nil
+	})
+}
+
+func (v *verifier) loadKey(ctx context.Context, id keys.ID, g group) {
+	k := &keyState{key: g.key}
+	v.keyring[id] = k
+	originals := g.originals()
+	if len(originals) == 0 {
+		v.find(CodeRecordMissing, g.key, g.versions[0].VersionID, "the key record is deleted: only delete markers are left of it")
+		return
+	}
+	var refusal error
+	for _, ver := range originals {
+		b, o, err := v.get(ctx, g.key, ver.VersionID, keys.MaxRecord)
+		if err != nil && !errors.Is(err, ErrTooLarge) {
+			v.find(CodeReadFailed, g.key, ver.VersionID, "it could not be read: %v", err)
+			return
+		}
+		if err == nil {
+			k.record, err = v.log.ParseRecord(id, b)
+		}
+		if err == nil {
+			k.object = o
+			k.usable = v.judgeExt(g.key, o.VersionID, k.record.Ext)
+			v.judgeOthers(g, o.VersionID)
+			return
+		}
+		if refusal == nil {
+			refusal = err
+		}
+	}
+	v.find(recordRefusal(refusal), g.key, originals[0].VersionID, "it counts as absent: %v", refusal)
+}
+
+func recordRefusal(err error) Code {
+	switch {
+	case errors.Is(err, errRecordName):
+		return CodeRecordAltered
+	case errors.Is(err, keys.ErrUnknownFormat), errors.Is(err, ErrUnknownFormat):
+		return CodeFormat
+	case errors.Is(err, keys.ErrBadSignature), errors.Is(err, ErrWrongLog):
+		return CodeRecordUnsigned
+	}
+	return CodeRecordAltered
+}
+
+// use is how a key is about to be used: by which stream, when by S3's own date, on which object.
+type use struct {
+	stream       StreamName
+	date         time.Time
+	key, version string
+}
+
+// usableKey returns the key if it may sign for that stream. If not, the code and the reason say why.
+func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason string) {
+	k = v.keyring[id]
+	switch {
+	case k == nil:
+		return nil, CodeKeyUnknown, fmt.Sprintf("there is no key record %s", id)
+	case !k.usable:
+		return nil, CodeStreamUnverified, fmt.Sprintf("the key record %s could not be used", id)
+	case k.record.Role != u.stream.Role():
+		return nil, CodeKeyRole, fmt.Sprintf("the key %s has the role %s, but the stream is for the role %s", id, k.record.Role, u.stream.Role())
+	case !k.record.Covers(u.stream.String()):
+		return nil, CodeKeyRole, fmt.Sprintf("the key %s is for %s, not for this stream", id, k.record.Streams)
+	case v.dated(k.object) && u.date.Before(k.object.LastModified):
+		return nil, CodeKeyEarly, fmt.Sprintf("the key record %s was published %s, after this was written %s",
+			id, k.object.LastModified.UTC().Format(secondLayout), u.date.UTC().Format(secondLayout))
+	}
+	return k, "", ""
+}
+
+// dated says whether the store's date of an object is that of its writing: not so in a copy, and not of a replica.
+func (v *verifier) dated(o Object) bool { return v.placement == PlacementHome && !o.Replica }
+
+// verificationCopy returns what the HMACs of a key are checked with, nil if they cannot be. It asks once a run.
+func (v *verifier) verificationCopy(ctx context.Context, id keys.ID, k *keyState) *keys.VerificationCopy {
+	if k.record.EntryAlgorithm == keys.AlgorithmEd25519 {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.loaded {
+		k.loaded = true
+		if v.Copies == nil {
+			k.copyErr = errors.New("no verification copies were given")
+		} else {
+			k.copy, k.copyErr = v.Copies.EntryKey(ctx, id)
+		}
+	}
+	return k.copy
+}
+
+// uncheckedHMAC reports once a key that its HMACs were not checked.
+func (v *verifier) uncheckedHMAC(k *keyState, id keys.ID, reason error) {
+	k.mu.Lock()
+	said := k.reported
+	k.reported = true
+	k.mu.Unlock()
+	if said {
+		return
+	}
+	verdict := Information
+	if v.RequireHMAC {
+		verdict = NotChecked
+	}
+	if errors.Is(reason, keys.ErrMismatch) {
+		verdict = Unverifiable
+	}
+	v.findAs(verdict, CodeHMACUnchecked, k.key, k.object.VersionID, "the HMACs of key %s were not checked: %v", id, reason)
+}
+
+// anchorNotice is how long before an anchor falls short somebody should extend it.
+const anchorNotice = 365 * 24 * time.Hour
+
+// judgeAnchors compares the locks of genesis and of key records with what they vouch for. They are renewed on schedule,
+// so one that will fall short counts only once that is due.
+func (v *verifier) judgeAnchors() {
+	if v.placement == PlacementCopy || v.log == nil {
+		return
+	}
+	genesis := v.keyring[genesisAnchor]
+	for id, k := range v.keyring {
+		if id != genesisAnchor {
+			genesis.vouches(k.promise)
+		}
+	}
+	for id, k := range v.keyring {
+		if k.usable || id == genesisAnchor {
+			v.judgeAnchor(k)
+		}
+	}
+}
+
+func (v *verifier) judgeAnchor(k *keyState) {
+	if !v.judgeLock(k.object, time.Time{}, false) {
+		return
+	}
+	until := k.object.Lock.RetainUntil
+	if !until.Before(k.promise) {
+		return
+	}
+	switch {
+	case !v.now.Before(until):
+		v.find(CodeAnchorLapsed, k.key, k.object.VersionID, "its lock ended %s, but evidence that it vouches for is retained until %s", day(until), day(k.promise))
+	case v.now.After(until.Add(-anchorNotice)):
+		v.find(CodeAnchorDue, k.key, k.object.VersionID, "its lock ends %s, but evidence that it vouches for is retained until %s; extend it", day(until), day(k.promise))
+	}
+}
+
+func day(t time.Time) string { return t.UTC().Format(dayLayout) }
+
+// judgeLock reports a version that is not locked in COMPLIANCE mode at least until promise, or not held. It says whether
+// the lock could be seen and is one. In a copy nothing is judged.
+func (v *verifier) judgeLock(o Object, promise time.Time, held bool) bool {
+	if v.placement == PlacementCopy {
+		return false
+	}
+	if held {
+		v.judgeHold(o)
+	}
+	switch {
+	case o.RetentionHidden:
+		v.find(CodeLockHidden, o.Key, o.VersionID, "its retention may not be read; give the verifier s3:GetObjectRetention")
+		return false
+	case o.Lock.Mode == "":
+		v.find(CodeUnlocked, o.Key, o.VersionID, "it is not locked")
+		return false
+	case o.Lock.Mode != Compliance:
+		v.find(CodeGovernance, o.Key, o.VersionID, "it is locked in mode %s until %s, not in COMPLIANCE", o.Lock.Mode, day(o.Lock.RetainUntil))
+		return false
+	case o.Lock.RetainUntil.Before(promise):
+		v.find(CodeRetentionShort, o.Key, o.VersionID, "it is locked until %s, but %s was promised",
+			o.Lock.RetainUntil.UTC().Format(secondLayout), promise.UTC().Format(secondLayout))
+	}
+	return true
+}
+
+func (v *verifier) judgeHold(o Object) {
+	if o.HoldHidden {
+		v.find(CodeLockHidden, o.Key, o.VersionID, "its legal hold may not be read; give the verifier s3:GetObjectLegalHold")
+	} else if !o.Lock.LegalHold {
+		v.find(CodeHoldMissing, o.Key, o.VersionID, "an open case holds it, but its legal hold is off")
+	}
+}
+
+// genesisAnchor is the keyring's entry for genesis, which is an anchor as key records are.
+const genesisAnchor = keys.ID("")

@@ -1,0 +1,511 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wormlog/wormlog/keys"
+)
+
+// streamState is how far the judgement of one stream has come. It belongs to the walking goroutine.
+type streamState struct {
+	name StreamName
+	next uint64 // the sequence that must come now
+
+	last      *candidate // the last manifest that was believed
+	chained   bool       // last is the one right before next, so that the chain can be judged
+	tree      Range      // after last; known while chained
+	open      *Open      // of sequence 0
+	opener    keys.ID    // the record key that signed sequence 0
+	streamKey *StreamKey
+	opened    time.Time // the store's date of sequence 0
+	final     bool
+
+	noZero   bool // sequence 0 is not there, or not to be believed: nothing after it can be verified
+	whole    bool // every manifest so far was believed
+	pinnedOK bool // a pinned head was met
+
+	// shortest is the manifest whose lock ends first: it must outlive every later promise of the stream.
+	shortest Object
+	promise  time.Time
+
+	suspects []suspect // uses of compromised keys that a countersignature may still cover
+}
+
+type suspect struct {
+	finding  Finding
+	sequence uint64
+	key      keys.ID
+}
+
+// silence is a stream with a heartbeat that has stopped, unless another one turns out to continue it.
+type silence struct {
+	stream  string
+	finding Finding
+}
+
+func (v *verifier) beginStream(name StreamName) *streamState {
+	v.count(func(c *Counts) { c.Streams++ })
+	return &streamState{name: name, whole: true, chained: true}
+}
+
+// judgeManifest judges everything found under one manifest key. next is the group of the sequence right behind it, nil
+// if that is not there: what it says about its predecessor pins this one.
+func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *manifestGroup) {
+	v.count(func(c *Counts) { c.Manifests++ })
+	v.judgeGap(s, g)
+	s.next = g.sequence + 1
+	if len(g.candidates) == 0 {
+		v.find(CodeManifestMissing, g.key, g.versions[0].VersionID, "the manifest is deleted: only delete markers are left of it")
+		v.lose(s)
+		return
+	}
+	pin := v.pinOf(s, next)
+	c, failure := v.choose(s, g, pin)
+	if c == nil {
+		v.judgeFailed(ctx, s, failure, pin)
+		return
+	}
+	v.judgePlacement(g, c, pin)
+	v.believe(ctx, s, c)
+}
+
+// judgeGap reports sequences that are not there.
+func (v *verifier) judgeGap(s *streamState, g *manifestGroup) {
+	if g.sequence == s.next {
+		return
+	}
+	detail := fmt.Sprintf("sequence %d is missing", s.next)
+	if n := g.sequence - s.next; n > 1 {
+		detail = fmt.Sprintf("%d sequences are missing, %d to %d", n, s.next, g.sequence-1)
+	}
+	v.find(CodeManifestMissing, s.name.ManifestKey(s.next), "", "%s", detail)
+	v.lose(s)
+	if s.next == 0 {
+		v.unverifiable(s, "its sequence 0, which says how it is signed, is missing")
+	}
+}
+
+// lose notes that the manifest before the next one is not to be had: the chain cannot be judged there, and what it
+// described is no orphan.
+func (v *verifier) lose(s *streamState) {
+	s.chained, s.whole = false, false
+	v.refs.excuse(s.name.String())
+}
+
+// unverifiable notes once that the signatures of a stream cannot be judged.
+func (v *verifier) unverifiable(s *streamState, why string) {
+	if !s.noZero {
+		s.noZero = true
+		v.find(CodeStreamUnverified, s.name.ManifestPrefix(), "", "the stream cannot be verified: %s", why)
+	}
+}
+
+// pinOf returns what the next manifest says about this one. If several lie under the next key, the one whose signature
+// holds is asked first.
+func (v *verifier) pinOf(s *streamState, next *manifestGroup) *Previous {
+	if next == nil {
+		return nil
+	}
+	var first *Previous
+	for i := range next.candidates {
+		c := &next.candidates[i]
+		p := c.previous()
+		if p == nil {
+			continue
+		}
+		if code, _ := v.judgeIdentity(s, next.stream, next.sequence, c); code == "" && s.streamKey != nil {
+			if code, _ := v.judgeSignature(s, c); code == "" {
+				return p
+			}
+		}
+		if first == nil {
+			first = p
+		}
+	}
+	return first
+}
+
+// refusal says why a candidate cannot be believed.
+type refusal struct {
+	candidate *candidate
+	code      Code
+	reason    string
+}
+
+// choose returns the version to believe: among those that verify, the pinned one, else the oldest. Two different ones
+// that verify are a fork.
+func (v *verifier) choose(s *streamState, g *manifestGroup, pin *Previous) (*candidate, *refusal) {
+	var chosen *candidate
+	var failed *refusal
+	for i := range g.candidates {
+		c := &g.candidates[i]
+		code, reason := v.judgeCandidate(s, g, c, pin)
+		switch {
+		case code != "":
+			if failed == nil {
+				failed = &refusal{c, code, reason}
+			}
+		case chosen == nil || better(c, chosen, pin):
+			chosen = c
+		}
+	}
+	if chosen != nil {
+		v.judgeFork(s, g, chosen, pin)
+	}
+	return chosen, failed
+}
+
+// better says whether c is to be preferred to chosen, which is older.
+func better(c, chosen *candidate, pin *Previous) bool {
+	if pin == nil {
+		return false
+	}
+	if (c.hash == pin.SHA256) != (chosen.hash == pin.SHA256) {
+		return c.hash == pin.SHA256
+	}
+	return c.version.VersionID == pin.VersionID
+}
+
+func (v *verifier) judgeFork(s *streamState, g *manifestGroup, chosen *candidate, pin *Previous) {
+	if v.Level == LevelLocks {
+		return
+	}
+	for i := range g.candidates {
+		c := &g.candidates[i]
+		if c.hash == chosen.hash {
+			continue
+		}
+		if code, _ := v.judgeCandidate(s, g, c, pin); code == "" {
+			v.find(CodeFork, g.key, c.version.VersionID, "two different manifests of this sequence verify: this one and version %s", chosen.version.VersionID)
+		}
+	}
+}
+
+// judgeCandidate says why a version cannot be believed; an empty code means that it can. Order of judgement: pinned hash,
+// format, form, signature, meaning (docs/format.md).
+func (v *verifier) judgeCandidate(s *streamState, g *manifestGroup, c *candidate, pin *Previous) (Code, string) {
+	pinned := pin == nil || c.hash == pin.SHA256
+	if code, reason := v.judgeIdentity(s, g.stream, g.sequence, c); code != "" {
+		if !pinned && code != CodeReadFailed {
+			return CodeManifestAltered, fmt.Sprintf("its SHA-256 is %s, but the next manifest names %s; %s", c.hash, pin.SHA256, reason)
+		}
+		return code, reason
+	}
+	if v.Level == LevelLocks || s.noZero {
+		return "", ""
+	}
+	if code, reason := v.judgeSignature(s, c); code != "" {
+		return code, reason
+	}
+	return v.judgeChain(s, c)
+}
+
+// judgeIdentity judges what one manifest is by itself: readable, of the known form, of this log, stream and sequence.
+func (v *verifier) judgeIdentity(s *streamState, name StreamName, sequence uint64, c *candidate) (Code, string) {
+	switch {
+	case errors.Is(c.err, ErrUnknownFormat):
+		return CodeFormat, c.err.Error()
+	case errors.Is(c.err, ErrMalformed):
+		return CodeManifestMalformed, c.err.Error()
+	case c.err != nil:
+		return CodeReadFailed, fmt.Sprintf("it could not be read: %v", c.err)
+	case c.manifest.LogID != v.log.ID:
+		return CodeManifestForeign, fmt.Sprintf("it belongs to the log %s", c.manifest.LogID)
+	case c.manifest.Stream != name.String() || c.manifest.Sequence != sequence:
+		return CodeManifestForeign, fmt.Sprintf("it is sequence %d of the stream %s", c.manifest.Sequence, c.manifest.Stream)
+	}
+	return "", ""
+}
+
+// judgeSignature judges by whom and whether rightly a manifest is signed.
+func (v *verifier) judgeSignature(s *streamState, c *candidate) (Code, string) {
+	id := keys.ID(c.line.KeyID)
+	if s.streamKey != nil && c.manifest.Sequence > 0 {
+		if id != s.streamKey.ID() {
+			return CodeStreamKey, fmt.Sprintf("key %s signed it, but sequence 0 introduced the stream key %s", id, s.streamKey.ID())
+		}
+		return signatureHolds(v.log.ID, id, s.streamKey.PublicKey, c)
+	}
+	k, code, reason := v.usableKey(id, use{s.name, c.date(), c.object.Key, c.version.VersionID})
+	if code == CodeKeyEarly || code == "" {
+		if badCode, bad := signatureHolds(v.log.ID, id, k0(v, id), c); badCode != "" {
+			return badCode, bad
+		}
+	}
+	if k == nil {
+		return code, reason
+	}
+	return "", ""
+}
+
+// k0 is the public key of a record that is known.
+func k0(v *verifier, id keys.ID) keys.PublicKey { return v.keyring[id].record.PublicKey }
+
+func signatureHolds(log keys.LogID, id keys.ID, pub keys.PublicKey, c *candidate) (Code, string) {
+	if err := keys.VerifyLine(keys.KindManifest, log, id, pub, c.line); err != nil {
+		return CodeManifestSignature, err.Error()
+	}
+	return "", ""
+}
+
+// judgeChain judges how a manifest follows the one before.
+func (v *verifier) judgeChain(s *streamState, c *candidate) (Code, string) {
+	m := c.manifest
+	if s.final {
+		return CodeAfterFinal, "the manifest before it said that nothing follows"
+	}
+	if code, reason := v.judgeEntryKeys(s, c); code != "" {
+		return code, reason
+	}
+	if !s.chained {
+		return v.judgeTree(Range{Begin: 0, End: m.Begin()}, m, false)
+	}
+	if s.last != nil && m.Previous.SHA256 != s.last.hash {
+		return CodeChain, fmt.Sprintf("it follows the manifest %s, but the one before it is %s", m.Previous.SHA256, s.last.hash)
+	}
+	return v.judgeTree(s.tree, m, true)
+}
+
+// judgeTree merges the segments' ranges into the tree before and compares it with the one that the manifest states.
+// Without the tree before, only what the segments' own ranges say can be compared: nothing.
+func (v *verifier) judgeTree(before Range, m *Manifest, known bool) (Code, string) {
+	if !known {
+		return "", ""
+	}
+	if m.Begin() != before.End {
+		return CodeTree, fmt.Sprintf("its segments begin at entry %d, but %d entries came before", m.Begin(), before.End)
+	}
+	tree := before.Clone()
+	for i := range m.Segments {
+		if err := tree.Merge(m.Segments[i].Leaves()); err != nil {
+			return CodeTree, err.Error()
+		}
+	}
+	if !tree.Equal(m.Range()) {
+		return CodeTree, "the tree before it and the ranges of its segments do not give the tree that it states"
+	}
+	return "", ""
+}
+
+// judgeEntryKeys judges the keys that segments say their entries are signed with.
+func (v *verifier) judgeEntryKeys(s *streamState, c *candidate) (Code, string) {
+	for i := range c.manifest.Segments {
+		for _, id := range c.manifest.Segments[i].KeyIDs {
+			u := use{s.name, c.date(), c.manifest.Segments[i].Key, c.manifest.Segments[i].VersionID}
+			if _, code, reason := v.usableKey(id, u); code != "" {
+				return code, "entries: " + reason
+			}
+		}
+	}
+	return "", ""
+}
+
+// judgeFailed reports a manifest of which no version can be believed, and looks at its segments where that still means
+// something.
+func (v *verifier) judgeFailed(ctx context.Context, s *streamState, r *refusal, pin *Previous) {
+	c := r.candidate
+	if r.code == CodeStreamUnverified {
+		v.unverifiable(s, r.reason)
+	} else {
+		v.find(r.code, c.version.Key, c.version.VersionID, "%s", r.reason)
+	}
+	if c.manifest != nil && r.code != CodeManifestForeign {
+		v.followFailed(ctx, s, c, r.code, pin)
+	}
+	v.lose(s)
+	if s.next == 1 && !s.noZero {
+		s.noZero = true // the finding on sequence 0 says it; what follows is judged by hash alone
+		if r.code != CodeStreamUnverified {
+			v.find(CodeStreamUnverified, s.name.ManifestPrefix(), "", "the stream cannot be verified: its sequence 0 cannot be believed")
+		}
+	}
+}
+
+// followFailed has the segments judged by hash if what the manifest says can be believed although it fails: it is the
+// one that its successor names, or it is only its key that is wanting.
+func (v *verifier) followFailed(ctx context.Context, s *streamState, c *candidate, code Code, pin *Previous) {
+	byHash := pin != nil && c.hash == pin.SHA256 || code == CodeStreamUnverified || code == CodeKeyUnknown || code == CodeKeyEarly
+	for i := range c.manifest.Segments {
+		ref := &c.manifest.Segments[i]
+		v.refs.add(ref.Key, ref.VersionID)
+		if byHash && v.wanted(ref) {
+			v.segments.add(ctx, &segmentTask{stream: s.name, ref: *ref, date: c.date(), byHash: true})
+		}
+	}
+}
+
+// judgePlacement judges where the believed manifest lies: the pinned version, whatever lies beside it, its lock.
+func (v *verifier) judgePlacement(g *manifestGroup, c *candidate, pin *Previous) {
+	if v.placement == PlacementCopy {
+		return
+	}
+	if pin != nil && pin.SHA256 == c.hash && pin.VersionID != c.version.VersionID {
+		v.find(CodeVersionReplaced, g.key, c.version.VersionID, "the pinned version %s is gone; this one has equal bytes", pin.VersionID)
+	}
+	for _, ver := range g.versions {
+		if !ver.DeleteMarker && ver.VersionID != c.version.VersionID && v.isFork(g, ver.VersionID) {
+			continue
+		}
+		v.judgeOthers(group{g.key, []Version{ver}}, c.version.VersionID)
+	}
+	var promise time.Time
+	if pin != nil && pin.SHA256 == c.hash {
+		promise = pin.RetainUntil.Time
+	}
+	v.judgeLock(c.object, promise, false)
+}
+
+// isFork says whether a version was reported as a fork already.
+func (v *verifier) isFork(g *manifestGroup, version string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.ContainsFunc(v.report.Findings, func(f Finding) bool {
+		return f.Code == CodeFork && f.Key == g.key && f.VersionID == version
+	})
+}
+
+// believe takes a manifest as the stream's newest: what it says is followed.
+func (v *verifier) believe(ctx context.Context, s *streamState, c *candidate) {
+	m := c.manifest
+	v.judgeExt(c.object.Key, c.version.VersionID, m.Ext)
+	if m.Sequence == 0 {
+		v.believeOpen(s, c)
+	}
+	v.judgeKeyAge(s, c)
+	s.last, s.chained, s.tree, s.final = c, true, m.Range(), m.Final
+	v.judgePromises(s, c)
+	v.pins.meet(s, c)
+	for i := range m.Segments {
+		v.follow(ctx, s, c, &m.Segments[i])
+	}
+}
+
+func (v *verifier) believeOpen(s *streamState, c *candidate) {
+	s.open, s.opened, s.opener = c.manifest.Open, c.date(), keys.ID(c.line.KeyID)
+	s.streamKey = s.open.StreamKey
+	if s.open.Continues != nil {
+		if v.continued == nil {
+			v.continued = map[string]bool{}
+		}
+		v.continued[s.open.Continues.Stream] = true
+	}
+}
+
+// judgePromises compares the locks of all manifests so far with the latest promise in this one.
+func (v *verifier) judgePromises(s *streamState, c *candidate) {
+	if v.placement == PlacementCopy {
+		return
+	}
+	for i := range c.manifest.Segments {
+		ref := &c.manifest.Segments[i]
+		if until := v.acts.promise(s.name.String(), ref); until.After(s.promise) {
+			s.promise = until
+		}
+		for _, id := range ref.KeyIDs {
+			v.vouches(id, s.promise)
+		}
+		v.judgePolicy(ref)
+	}
+	v.vouches(s.opener, s.promise)
+	if c.object.RetentionHidden || c.object.Lock.Mode == "" {
+		return
+	}
+	if s.shortest.Key == "" || c.object.Lock.RetainUntil.Before(s.shortest.Lock.RetainUntil) {
+		s.shortest = c.object
+	}
+	if s.shortest.Lock.RetainUntil.Before(s.promise) {
+		v.find(CodeRetentionShort, s.shortest.Key, s.shortest.VersionID, "it is locked until %s, but describes evidence retained until %s",
+			s.shortest.Lock.RetainUntil.UTC().Format(secondLayout), s.promise.UTC().Format(secondLayout))
+		s.shortest = Object{}
+	}
+}
+
+func (v *verifier) vouches(id keys.ID, until time.Time) {
+	if k := v.keyring[id]; k != nil && id != genesisAnchor {
+		k.vouches(until)
+	}
+}
+
+// judgePolicy reports a promise that is below the policy in force when the segment's last entry was written. The date is
+// the entry's own because an unreachable archive may delay the write, whose retention is fixed at the first attempt.
+func (v *verifier) judgePolicy(ref *SegmentRef) {
+	p := v.policy(ref.LastTimestamp.Time)
+	if need := ref.LastTimestamp.Add(time.Duration(p.Days)*24*time.Hour - clockSkew); ref.RetainUntil.Before(need) {
+		v.find(CodePromiseShort, ref.Key, ref.VersionID, "its manifest promises %s, but the policy of %d days asks for %s",
+			day(ref.RetainUntil.Time), p.Days, day(need))
+	}
+}
+
+// clockSkew is how far a writer's clock may be from the store's.
+const clockSkew = 5 * time.Minute
+
+// follow has a segment judged.
+func (v *verifier) follow(ctx context.Context, s *streamState, c *candidate, ref *SegmentRef) {
+	v.refs.add(ref.Key, ref.VersionID)
+	interests := v.pins.interests(s.name.String(), ref)
+	if !v.wanted(ref) && len(interests) == 0 {
+		return
+	}
+	v.segments.add(ctx, &segmentTask{
+		stream: s.name, ref: *ref, date: c.date(), interests: interests, byHash: s.noZero,
+		held: v.acts.held(s.name.String(), ref, v.now), promise: v.acts.promise(s.name.String(), ref),
+	})
+}
+
+// wanted says whether a segment has entries that were asked for.
+func (v *verifier) wanted(ref *SegmentRef) bool { return overlaps(ref, v.From, v.To) }
+
+// endStream judges what only the end of a stream shows.
+func (v *verifier) endStream(_ context.Context, s *streamState) {
+	for _, x := range s.suspects {
+		v.add(x.finding)
+	}
+	v.pins.leave(v, s)
+	if s.last == nil {
+		return
+	}
+	m := s.last.manifest
+	head := Head{Stream: s.name.String(), Size: m.Tree.Size, Root: m.Range().Root(), Manifest: s.last.hash, State: StateOpen}
+	if s.final {
+		head.State = StateFinal
+	}
+	v.report.Heads = append(v.report.Heads, head)
+	if !s.final {
+		v.judgeUnclosed(s)
+	}
+}
+
+// judgeUnclosed looks at a stream without a clean end. With a heartbeat it must not be silent for long; without one,
+// silence means nothing.
+func (v *verifier) judgeUnclosed(s *streamState) {
+	if s.open == nil || v.placement == PlacementCopy {
+		return
+	}
+	every, _ := s.open.Heartbeat()
+	if every == 0 {
+		if v.now.Sub(s.name.Opened()) > maxStreamAge+grace {
+			v.find(CodeUnclosed, s.last.object.Key, s.last.version.VersionID, "the stream ended without saying so; it declared no heartbeat, so this tells nothing")
+		}
+		return
+	}
+	if quiet := v.now.Sub(s.last.date()); quiet > 2*every {
+		v.silent = append(v.silent, silence{s.name.String(), Finding{
+			Code: CodeSilent, Verdict: codes[CodeSilent], Key: s.last.object.Key, VersionID: s.last.version.VersionID,
+			Detail: fmt.Sprintf("the stream promised a sign of life every %v, has been silent since %s and was not closed",
+				every, s.last.date().UTC().Format(secondLayout)),
+		}})
+	}
+}
+
+// judgeSilent reports the silent streams that no other one continues.
+func (v *verifier) judgeSilent() {
+	for _, x := range v.silent {
+		if !v.continued[x.stream] {
+			v.add(x.finding)
+		}
+	}
+}
