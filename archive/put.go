@@ -17,6 +17,8 @@ type Placed struct {
 	RetainUntil time.Time
 	Date        time.Time // the store's clock when the object was known to exist
 	ReadBack    bool      // found by reading back: the reply to the create itself was lost
+
+	attempts int
 }
 
 // ErrTaken: another object is under the key, so another owner writes there.
@@ -39,6 +41,7 @@ func put(ctx context.Context, s Store, key string, body []byte, contentType stri
 	o := CreateOptions{RetainUntil: retainUntil, SHA256: p.SHA256, ContentType: contentType}
 	uncertain := false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		p.attempts++
 		created, err := s.Create(ctx, key, body, o)
 		switch {
 		case err == nil:
