@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -80,22 +81,26 @@ func (c *call) fail(sentinel error, detail, hint string) *Error {
 // wrap judges an error of the SDK.
 func (c *call) wrap(ctx context.Context, err error) error {
 	var reply *awshttp.ResponseError
-	if errors.As(err, &reply) && reply.Response != nil && reply.HTTPStatusCode() >= 300 {
+	status := 0 // the SDK has a ResponseError even where nothing came back
+	if errors.As(err, &reply) && reply.Response != nil {
+		status = reply.HTTPStatusCode()
+	}
+	if status >= 300 {
 		return c.answered(reply, err)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", c.op, c.object, ctx.Err())
 	}
-	switch e := c.fail(archive.ErrUncertain, rootText(err), ""); {
-	case reply != nil && reply.Response != nil:
-		e.Status, e.Code, e.RequestID = reply.HTTPStatusCode(), "and then something that is no S3 reply", reply.ServiceRequestID()
+	e := c.fail(archive.ErrUncertain, rootText(err), "")
+	switch {
+	case status != 0:
+		e.Status, e.Code, e.RequestID = status, "and then something that is no S3 reply", reply.ServiceRequestID()
 		return e
 	case c.sent:
 		e.Code, e.Hint = "no answer", "check the network, the endpoint and its certificate"
 		return e
-	default:
-		return c.unsent(e, err)
 	}
+	return c.unsent(e, err)
 }
 
 // answered judges what S3 said.
@@ -135,8 +140,12 @@ func (c *call) unsent(e *Error, err error) error {
 
 // rootText is the SDK's message without its layers of prefixes.
 func rootText(err error) string {
+	var request *url.Error
 	var op *smithy.OperationError
-	if errors.As(err, &op) {
+	switch {
+	case errors.As(err, &request):
+		err = request.Err
+	case errors.As(err, &op):
 		err = op.Err
 	}
 	return err.Error()

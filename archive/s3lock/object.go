@@ -56,7 +56,7 @@ func (s *Store) Get(ctx context.Context, key, versionID string, limit int64) ([]
 			if attempt < s.config.Attempts && ctx.Err() == nil {
 				continue
 			}
-			return nil, archive.Object{}, c.wrap(ctx, broken.err)
+			return nil, archive.Object{}, c.broken(ctx, broken.err)
 		}
 		if err != nil {
 			return nil, archive.Object{}, err
@@ -76,6 +76,13 @@ func (s *Store) Get(ctx context.Context, key, versionID string, limit int64) ([]
 type brokenBody struct{ err error }
 
 func (b *brokenBody) Error() string { return b.err.Error() }
+
+func (c *call) broken(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", c.op, c.object, ctx.Err())
+	}
+	return c.fail(archive.ErrUncertain, "the body broke off: "+err.Error(), "try again, or check the network")
+}
 
 func (s *Store) get(ctx context.Context, c *call, key, versionID string, limit int64) ([]byte, http.Header, error) {
 	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{
