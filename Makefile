@@ -1,0 +1,47 @@
+# make prints this help. demo and test need Go alone, no AWS account and no other service.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench million contract fuzz check generate build
+
+GO        ?= go
+BIN       := $(CURDIR)/.bin
+VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+LINTER    := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME  ?= 5s
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: ## archive a real CloudTrail log, verify it, attack it: a story of a minute
+	$(GO) run ./cmd/wormlog-demo
+
+test: ## all tests
+	$(GO) test ./...
+
+bench: ## sealing and verifying beside their floors, per core and on two cores
+	$(GO) run ./archive/internal/bench
+
+million: build ## a million entries through wormlog-dev: write and full verify, with resident memory
+	./testdata/million.sh $(BIN)
+
+contract: $(BIN)/versitygw ## the store contract suite on versitygw, a real S3 server on loopback
+	./archive/s3lock/testdata/versitygw.sh $(BIN)/versitygw $(GO) test -count=1 -tags s3server -run TestS3Server -v ./archive/s3lock
+
+fuzz: ## every fuzz target for FUZZTIME (5s)
+	./testdata/fuzz.sh $(FUZZTIME)
+
+check: $(BIN)/staticcheck ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	$(GO) vet ./... && $(GO) vet -tags s3server ./archive/s3lock
+	$(BIN)/staticcheck ./...
+
+generate: ## make the vectors anew
+	$(GO) test ./archive -run TestVectors -update
+
+build: ## wormlog and wormlog-dev into .bin
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/wormlog ./cmd/wormlog-dev
+
+$(BIN)/versitygw:
+	GOBIN=$(BIN) $(GO) install $(VERSITYGW)
+
+$(BIN)/staticcheck:
+	GOBIN=$(BIN) $(GO) install $(LINTER)
