@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -110,7 +111,7 @@ func (c *call) answered(reply *awshttp.ResponseError, err error) error {
 	e.Code = strings.ReplaceAll(http.StatusText(e.Status), " ", "")
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		e.Code, e.Detail = api.ErrorCode(), api.ErrorMessage()
+		e.Code, e.Detail = oneLine(api.ErrorCode()), oneLine(api.ErrorMessage())
 	}
 	if e.Detail == e.Code || e.Detail == http.StatusText(e.Status) {
 		e.Detail = "" // made up by the SDK from the status
@@ -141,14 +142,32 @@ func (c *call) unsent(e *Error, err error) error {
 // rootText is the SDK's message without its layers of prefixes.
 func rootText(err error) string {
 	var request *url.Error
+	var reply *smithy.DeserializationError
 	var op *smithy.OperationError
 	switch {
+	case errors.As(err, &reply):
+		err = reply.Err
 	case errors.As(err, &request):
 		err = request.Err
 	case errors.As(err, &op):
 		err = op.Err
 	}
-	return err.Error()
+	return oneLine(err.Error())
+}
+
+// oneLine tames a text that came from elsewhere.
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "?")), " ")
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+	if len(text) > 500 {
+		text = strings.ToValidUTF8(text[:500], "") + "…"
+	}
+	return text
 }
 
 // meaning is what an error code says of the outcome, and what a person can do.

@@ -162,7 +162,8 @@ func rulePrefix(rule types.LifecycleRule) string {
 		}
 		return aws.ToString(f.Prefix)
 	}
-	return aws.ToString(rule.Prefix) //nolint:staticcheck // the old form of a rule, still answered by S3
+	//lint:ignore SA1019 buckets may still have rules of the old form
+	return aws.ToString(rule.Prefix)
 }
 
 // touches says whether a rule for prefix meets the archive. Canaries may well be cleaned up by one.
