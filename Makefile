@@ -18,7 +18,7 @@ test: ## all tests
 	$(GO) test ./...
 
 bench: ## sealing and verifying beside their floors, per core and on two cores
-	$(GO) run ./archive/internal/bench
+	$(GO) test ./archive -count=1 -timeout 30m -run TestBudgets -budgets
 
 million: build ## a million entries through wormlog-dev: write and full verify, with resident memory
 	./testdata/million.sh $(BIN)

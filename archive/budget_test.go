@@ -1,0 +1,347 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/wormlog/wormlog/keys"
+)
+
+var budgets = flag.Bool("budgets", false, "measure sealing and verifying beside their floors and print the table of docs/performance.md")
+
+// TestBudgets is make bench: sealing and full verification of real CloudTrail entries beside their floors, measured in
+// turn in one run so that a noisy machine troubles both alike. It prints and never judges; without -budgets it runs one
+// small round, to keep the measurement itself right.
+func TestBudgets(t *testing.T) {
+	entries, rounds := 3_000, 1
+	if *budgets {
+		entries, rounds = 200_000, 7
+	}
+	w := newWorkload(t, entries)
+	type row struct {
+		name        string
+		run, floor  func()
+		cores       int
+		took, ratio []float64
+		allocs      float64
+	}
+	var rows []*row
+	for _, cores := range []int{1, 2} {
+		rows = append(rows,
+			&row{name: "seal", run: func() { w.seal(t, &budgetStore{discard: true}) }, floor: func() { w.parallel(cores, w.sealFloor) }, cores: cores},
+			&row{name: "verify", run: func() { w.verify(t) }, floor: func() { w.parallel(cores, w.verifyFloor) }, cores: cores})
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	floors := map[*row][]float64{}
+	for range rounds {
+		for _, r := range rows {
+			runtime.GOMAXPROCS(r.cores)
+			floor, _ := timed(r.floor)
+			took, allocs := timed(r.run)
+			r.took, r.allocs = append(r.took, took), allocs/float64(entries)
+			floors[r] = append(floors[r], floor)
+			r.ratio = append(r.ratio, floor/took)
+		}
+	}
+	var out io.Writer = os.Stdout
+	if !*budgets {
+		out = io.Discard
+	}
+	tw := tabwriter.NewWriter(out, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(tw, "\t\tentries/s\tMB/s\tfloor entries/s\tof floor\t[min … max]\tallocs/entry\t\n")
+	for _, r := range rows {
+		took, floor := median(r.took), median(floors[r])
+		fmt.Fprintf(tw, "%s\t%d core(s)\t%.0f\t%.0f\t%.0f\t%.2f\t%.2f … %.2f\t%.3f\t\n", r.name, r.cores, float64(entries)/took,
+			float64(w.bytes)/took/1e6, float64(entries)/floor, median(r.ratio), slices.Min(r.ratio), slices.Max(r.ratio), r.allocs)
+	}
+	fmt.Fprintf(tw, "two cores\tseal %.2f ×\tverify %.2f ×\t(floors: %.2f ×, %.2f ×)\t\t\t\t\n",
+		median(rows[0].took)/median(rows[2].took), median(rows[1].took)/median(rows[3].took),
+		median(floors[rows[0]])/median(floors[rows[2]]), median(floors[rows[1]])/median(floors[rows[3]]))
+	tw.Flush()
+	fmt.Fprintf(out, "%d CloudTrail entries of %d bytes on average, IDs varied; %s, %d rounds, medians\n",
+		entries, w.bytes/entries, runtime.Version(), rounds)
+}
+
+func timed(f func()) (seconds, allocs float64) {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	start := time.Now()
+	f()
+	seconds = time.Since(start).Seconds()
+	runtime.ReadMemStats(&after)
+	return seconds, float64(after.Mallocs - before.Mallocs)
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+// workload is real entries with varied IDs, an archive of them, and what the floors need.
+type workload struct {
+	records     [][]byte
+	bytes       int
+	log         *Log
+	key         *keys.SigningKey
+	copies      keys.FileCopies
+	kept        *budgetStore
+	recordBytes []byte
+}
+
+var eventID = regexp.MustCompile(`"eventID":"[0-9a-f-]{36}"`)
+
+func newWorkload(t *testing.T, n int) *workload {
+	t.Helper()
+	b, err := os.ReadFile("../testdata/logs/invictus-cloudtrail/cloudtrail.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.Split(bytes.TrimSpace(b), []byte("\n"))
+	w := &workload{}
+	for i := range n {
+		r := eventID.ReplaceAllFunc(lines[i%len(lines)], func(m []byte) []byte {
+			var id [16]byte
+			rand.Read(id[:])
+			h := hex.EncodeToString(id[:])
+			return []byte(`"eventID":"` + strings.Join([]string{h[:8], h[8:12], h[12:16], h[16:20], h[20:]}, "-") + `"`)
+		})
+		w.records = append(w.records, r)
+		w.bytes += len(r)
+	}
+	w.newLog(t)
+	w.kept = &budgetStore{}
+	w.publish(t, w.kept)
+	w.seal(t, w.kept)
+	return w
+}
+
+func (w *workload) newLog(t *testing.T) {
+	online, err := keys.NewAuthorityKey(OnlineAuthority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recovery, err := keys.NewAuthorityKey(RecoveryAuthority)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.log, err = NewLog(Genesis{
+		Origin: "example.com/budget", Nonce: NewNonce(), Created: Instant{time.Now()}, Home: (&budgetStore{}).Home(),
+		Authorities: []keys.Authority{online.Authority(), recovery.Authority()}, Retention: RetentionPolicy{Days: 30, MaxDays: 400},
+	}, online)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, record, err := keys.NewKey(w.log.ID, keys.RoleWriter, "app.*", keys.AlgorithmHMACSHA256, map[string]string{"provider": "test"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.key, err = bundle.SigningKey(record); err != nil {
+		t.Fatal(err)
+	}
+	w.copies = keys.FileCopies{Dir: t.TempDir()}
+	if err := w.copies.PutCopy(context.Background(), bundle.VerificationCopy()); err != nil {
+		t.Fatal(err)
+	}
+	w.recordBytes, _, err = keys.SignRecord(record, online.Signer())
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *workload) publish(t *testing.T, s *budgetStore) {
+	ctx := context.Background()
+	if _, err := w.log.Create(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.log.CreateRecord(ctx, s, w.key.ID(), w.recordBytes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *workload) seal(t *testing.T, s *budgetStore) {
+	ctx := context.Background()
+	wr, err := OpenWriter(ctx, WriterConfig{
+		Store: s, Log: w.log, Writer: "app", Key: func(context.Context) (*keys.SigningKey, error) { return w.key, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range w.records {
+		if _, err := wr.Append(ctx, Record{Data: r}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := wr.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *workload) verify(t *testing.T) {
+	r, err := Verify(context.Background(), VerifyConfig{Store: w.kept, LogID: w.log.ID, Copies: w.copies})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Verdict != Intact || r.HMAC != HMACChecked || r.Counts.Checked != uint64(len(w.records)) {
+		t.Fatalf("%v: %+v %v", r, r.Counts, r.Findings)
+	}
+}
+
+// parallel runs a floor on so many cores, each with its share.
+func (w *workload) parallel(cores int, floor func(share, of int)) {
+	var wg sync.WaitGroup
+	for i := range cores {
+		wg.Go(func() { floor(i, cores) })
+	}
+	wg.Wait()
+}
+
+// sealFloor is the least that sealing can cost: JSON check and compaction, HMAC, leaf hash, zstd in batches as large.
+func (w *workload) sealFloor(share, of int) {
+	mac, leaf := hmac.New(sha256.New, make([]byte, 32)), sha256.New()
+	z, _ := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(writeWindow))
+	var raw, sealed []byte
+	for i, r := range w.records {
+		if i%of != share {
+			continue
+		}
+		start := len(raw)
+		raw, _ = appendCompact(raw, r)
+		sum(mac, raw[start:])
+		sum(leaf, raw[start:])
+		if len(raw) > defaultBatchBytes {
+			sealed = z.EncodeAll(raw, sealed[:0])
+			raw = raw[:0]
+		}
+	}
+	z.EncodeAll(raw, sealed[:0])
+}
+
+// verifyFloor is the least that verifying can cost: zstd decoding, HMAC and leaf hash of every line.
+func (w *workload) verifyFloor(share, of int) {
+	mac, leaf := hmac.New(sha256.New, make([]byte, 32)), sha256.New()
+	z, _ := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
+	defer z.Close()
+	var raw []byte
+	n := 0
+	for _, key := range w.kept.keys {
+		if !strings.HasPrefix(key, "segments/") {
+			continue
+		}
+		if n++; n%of != share {
+			continue
+		}
+		raw, _ = z.DecodeAll(w.kept.objects[key].body, raw[:0])
+		lines(raw, func(line []byte) error {
+			sum(mac, line)
+			sum(leaf, line)
+			return nil
+		})
+	}
+}
+
+func sum(h hash.Hash, b []byte) {
+	var out [32]byte
+	h.Reset()
+	h.Write(b)
+	h.Sum(out[:0])
+}
+
+// budgetStore keeps objects in memory without copying them, or counts them and lets them go.
+type budgetStore struct {
+	discard bool
+	mu      sync.Mutex
+	keys    []string
+	objects map[string]budgetObject
+}
+
+type budgetObject struct {
+	body []byte
+	info Object
+}
+
+func (s *budgetStore) Create(_ context.Context, key string, body []byte, o CreateOptions) (Created, error) {
+	now := time.Now().UTC().Truncate(time.Second)
+	if s.discard {
+		return Created{VersionID: "v1", Date: now}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects == nil {
+		s.objects = map[string]budgetObject{}
+	}
+	i, found := slices.BinarySearch(s.keys, key)
+	if found {
+		return Created{}, ErrExists
+	}
+	s.keys = slices.Insert(s.keys, i, key)
+	s.objects[key] = budgetObject{bytes.Clone(body), Object{
+		Key: key, VersionID: "v1", Size: int64(len(body)), SHA256: o.SHA256, HasSHA256: true, LastModified: now,
+		Lock: Lock{Mode: Compliance, RetainUntil: o.RetainUntil}, Date: now,
+	}}
+	return Created{VersionID: "v1", Date: now}, nil
+}
+
+func (s *budgetStore) Head(_ context.Context, key, _ string) (Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o, ok := s.objects[key]; ok {
+		return o.info, nil
+	}
+	if s.discard {
+		return Object{Key: key, VersionID: "v1"}, nil
+	}
+	return Object{}, ErrNotFound
+}
+
+func (s *budgetStore) Get(_ context.Context, key, _ string, _ int64) ([]byte, Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.objects[key]
+	if !ok {
+		return nil, Object{}, ErrNotFound
+	}
+	return o.body, o.info, nil
+}
+
+func (s *budgetStore) Versions(_ context.Context, prefix, after string) iter.Seq2[Version, error] {
+	return func(yield func(Version, error) bool) {
+		for _, key := range s.keys {
+			o := s.objects[key].info
+			if strings.HasPrefix(key, prefix) && key > after &&
+				!yield(Version{Key: key, VersionID: "v1", IsLatest: true, Size: o.Size, LastModified: o.LastModified}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (s *budgetStore) ExtendRetention(context.Context, string, string, time.Time) error {
+	return ErrRefused
+}
+func (s *budgetStore) SetLegalHold(context.Context, string, string, bool) error { return ErrRefused }
+func (s *budgetStore) Now(context.Context) (time.Time, error)                   { return time.Now(), nil }
+func (s *budgetStore) Home() Home                                               { return Home{Bucket: "budget", Region: "local"} }
+func (s *budgetStore) Settings(context.Context) (Settings, error) {
+	return Settings{ObjectLock: Known[bool]{Value: true}, Versioning: Known[string]{Value: "Enabled"}}, nil
+}
