@@ -19,8 +19,11 @@ const defaultType = "entry"
 
 // Append accepts a record and returns at once, unless so much is unarchived that it has to wait. The record is archived
 // when the [Pending] says so, not before. ErrRecord: it cannot be archived as it is. ErrClosed, or the error that ended
-// the writer: nothing more is accepted. If ctx ends while Append waits, the record was not accepted.
+// the writer: nothing more is accepted. If ctx ends before there is room, the record was not accepted.
 func (w *Writer) Append(ctx context.Context, r Record) (Pending, error) {
+	if ctx.Err() != nil {
+		return Pending{}, context.Cause(ctx)
+	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
 	if err := s.prepare(&r, w.role); err != nil {
