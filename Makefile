@@ -18,13 +18,13 @@ test: ## all tests
 	$(GO) test ./...
 
 bench: ## sealing and verifying beside their floors, per core and on two cores
-	$(GO) test ./archive -count=1 -timeout 30m -run TestBudgets -budgets
+	$(GO) test ./archive -count=1 -timeout 30m -run TestBudgets -v -budgets
 
 million: build ## a million entries through wormlog-dev: write and full verify, with resident memory
 	./testdata/million.sh $(BIN)
 
 contract: $(BIN)/versitygw ## the store contract suite on versitygw, a real S3 server on loopback
-	./archive/s3lock/testdata/versitygw.sh $(BIN)/versitygw $(GO) test -count=1 -tags s3server -run TestS3Server -v ./archive/s3lock
+	./archive/s3lock/testdata/versitygw.sh $(BIN)/versitygw $(GO) test -count=1 -tags s3server -run OnServer -v ./archive/s3lock
 
 fuzz: ## every fuzz target for FUZZTIME (5s)
 	./testdata/fuzz.sh $(FUZZTIME)
