@@ -130,7 +130,18 @@ func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verify: asking the bucket %s: %w", c.Store.Home().Bucket, err)
 	}
-	v := &verifier{
+	v := newVerifier(c, now)
+	if v.pins, err = newPins(&v.VerifyConfig); err != nil {
+		return nil, err
+	}
+	if err := v.run(ctx); err != nil {
+		return nil, err
+	}
+	return v.finish(ctx)
+}
+
+func newVerifier(c VerifyConfig, now time.Time) *verifier {
+	return &verifier{
 		VerifyConfig: c, now: now, reported: map[reportedKey]bool{}, refs: newRefs(), keyring: map[keys.ID]*keyState{},
 		acts: newActs(),
 		report: &Report{
@@ -139,13 +150,6 @@ func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
 			Scope: Scope{Level: c.Level, SamplePercent: uint64(c.SamplePercent), From: Second{c.From}, To: Second{c.To}, Streams: c.Streams},
 		},
 	}
-	if v.pins, err = newPins(&v.VerifyConfig); err != nil {
-		return nil, err
-	}
-	if err := v.run(ctx); err != nil {
-		return nil, err
-	}
-	return v.finish(ctx)
 }
 
 // run looks at everything in the order in which it can be judged: genesis, keys, acts, streams, and then whatever
