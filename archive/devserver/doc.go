@@ -27,9 +27,12 @@
 //     access key ID then names the caller. See [Server.RejectCredentials].
 //   - Bucket policies, lifecycle rules, encryption and replication settings are
 //     stored and returned, and nothing acts on them. See [Server.Deny] for permissions.
-//   - Multipart uploads, copies, tags, ACLs, event holds and every sub-resource,
+//   - Multipart uploads, copies, tags, ACLs, event holds, ListObjects before its
+//     second version, URLs presigned by Signature Version 2, and every sub-resource,
 //     parameter or x-amz header that is not known here are answered with 501
-//     NotImplemented and change nothing.
+//     NotImplemented and change nothing. (The AWS CLI's "s3 cp" uploads in parts
+//     from 8 MiB; "s3api put-object" never does.)
+//   - RotateSecret labels an empty version AWSPENDING and invokes no function.
 //   - An object has at most 1 GiB and passes through memory whole.
 //   - Keys of one request are judged one at a time; there are no 409 races
 //     between conditional writes unless a [Fault] makes one.

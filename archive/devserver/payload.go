@@ -19,6 +19,7 @@ const maxBody = 1 << 30
 type payload struct {
 	data      []byte
 	algorithm string // of the x-amz-checksum-* sent, or ""
+	checksum  string // its value, verified
 	checked   bool   // Content-MD5 or x-amz-checksum-* came with it
 }
 
@@ -53,7 +54,11 @@ func readPayload(r *http.Request) (*payload, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &payload{data: data, algorithm: algorithm, checked: hasMD5 || algorithm != ""}, nil
+	p := &payload{data: data, algorithm: algorithm, checked: hasMD5 || algorithm != ""}
+	if algorithm != "" {
+		p.checksum = sent.Get(checksumHeader(algorithm))
+	}
+	return p, nil
 }
 
 func errIncomplete() *apiError {

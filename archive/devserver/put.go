@@ -70,14 +70,14 @@ func newVersion(key string, h http.Header, p *payload) (*version, error) {
 	if len(key) > 1024 {
 		return nil, invalid("KeyTooLongError", "Your key is too long", "MaxSizeAllowed", "1024")
 	}
-	algorithm := p.algorithm
-	if algorithm == "" {
-		algorithm = "CRC64NVME" // S3 adds it when the client sends none
+	algorithm, value := p.algorithm, p.checksum
+	if algorithm == "" { // S3 adds one when the client sends none
+		algorithm, value = "CRC64NVME", checksum("CRC64NVME", p.data)
 	}
 	sum := md5.Sum(p.data)
 	v := &version{
 		Key: key, Size: int64(len(p.data)), ETag: hex.EncodeToString(sum[:]),
-		Checksums: map[string]string{algorithm: checksum(algorithm, p.data)},
+		Checksums: map[string]string{algorithm: value},
 		Header:    map[string]string{},
 	}
 	for _, name := range keptHeaders {

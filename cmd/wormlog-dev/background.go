@@ -24,18 +24,13 @@ type readiness struct {
 // readyFD is the descriptor of the pipe for it, the first after stderr.
 const readyFD = 3
 
-// report writes the readiness to the descriptor; 0 means that nobody asked.
-func report(fd int, env []string, startErr error) error {
-	if fd == 0 {
-		return nil
-	}
-	pipe := os.NewFile(uintptr(fd), "ready")
-	defer pipe.Close()
+// report writes the readiness to the pipe and closes it.
+func report(pipe io.WriteCloser, env []string, startErr error) error {
 	ready := readiness{Env: env}
 	if startErr != nil {
 		ready.Error = startErr.Error()
 	}
-	return json.NewEncoder(pipe).Encode(ready)
+	return errors.Join(json.NewEncoder(pipe).Encode(ready), pipe.Close())
 }
 
 // background starts this program again as a server in a session of its own,

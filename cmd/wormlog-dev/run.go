@@ -125,7 +125,10 @@ func serve(ctx context.Context, set settings, stdout, stderr io.Writer) error {
 	if err == nil {
 		env = srv.Env(set.bucket)
 	}
-	if err := errors.Join(err, report(set.readyFD, env, err)); err != nil {
+	if set.readyFD != 0 {
+		err = errors.Join(err, report(os.NewFile(uintptr(set.readyFD), "ready"), env, err))
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "# wormlog-dev serves S3 with Object Lock and Secrets Manager on %s\n", srv.URL())
