@@ -45,17 +45,6 @@ type Entry struct {
 	Binary bool
 }
 
-// prepareData decides how a payload is kept: as compact JSON, appended to dst, if it is acceptable as such, else as the
-// bytes that were handed over, with binary set and the reason, a *payloadError. Writers decide this once; verifiers never
-// judge it again. data shares memory with dst or src.
-func prepareData(dst, src []byte) (data []byte, binary bool, reason error) {
-	data, err := appendCompact(dst, src)
-	if err != nil {
-		return src, true, err
-	}
-	return data[len(dst):], false, nil
-}
-
 // check says in a sentence what keeps the entry from being written. It does not look into Data.
 func (e *Entry) check() error {
 	if _, err := ParseStreamName(e.Stream); err != nil {
