@@ -33,25 +33,26 @@ type segmentPool struct {
 	tasks  chan *segmentTask
 	memory *semaphore.Weighted
 	wg     sync.WaitGroup
-	take   func(context.Context, *segmentTask) // instead of judging, for a Reader
+	// decoders are as many as there are cores: workers mostly wait for the store, and few buffers stay warm.
+	decoders chan *segmentDecoder
+	take     func(context.Context, *segmentTask) // instead of judging, for a Reader
 }
 
 // memoryBudget bounds the bytes of segments, stored and decompressed, that are held at a time.
 const memoryBudget = 96 << 20
 
 func newSegmentPool(ctx context.Context, v *verifier) *segmentPool {
-	p := &segmentPool{
-		verifier: v, tasks: make(chan *segmentTask, v.Workers), memory: semaphore.NewWeighted(memoryBudget),
-		checkers: make(chan *checker, runtime.GOMAXPROCS(0)),
-	}
-	for range cap(p.checkers) {
-		p.checkers <- &checker{}
+	p := &segmentPool{v: v, tasks: make(chan *segmentTask, v.Workers), memory: semaphore.NewWeighted(memoryBudget),
+		decoders: make(chan *segmentDecoder, runtime.GOMAXPROCS(0))}
+	for range cap(p.decoders) {
+		p.decoders <- nil // made when first needed
 	}
 	for range v.Workers {
 		p.wg.Go(func() {
+			r := &segmentReader{verifier: v, decoders: p.decoders}
 			for t := range p.tasks {
 				if ctx.Err() == nil {
-					p.judge(ctx, t)
+					r.judge(ctx, t, p.memory)
 				}
 			}
 		})
@@ -74,36 +75,50 @@ func (p *segmentPool) add(ctx context.Context, t *segmentTask) {
 func (p *segmentPool) wait() {
 	close(p.tasks)
 	p.wg.Wait()
-	for range cap(p.checkers) {
-		if c := <-p.checkers; c.decoder != nil {
-			c.decoder.Close()
+	for range cap(p.decoders) {
+		if d := <-p.decoders; d != nil {
+			d.Close()
 		}
 	}
 }
 
+// segmentReader judges one segment after another. Its buffers are used again.
+type segmentReader struct {
+	*verifier
+	decoder  *segmentDecoder
+	decoders chan *segmentDecoder // if not nil, decoder is taken from here for as long as a segment is checked
+	line     Line
+}
+
+func (r *segmentReader) close() {
+	if r.decoder != nil {
+		r.decoder.Close()
+	}
+}
+
 // judge looks at the object that the task's manifest pins, then at its bytes if they are asked for.
-func (p *segmentPool) judge(ctx context.Context, t *segmentTask) {
-	read := p.reads(t)
-	p.count(func(c *Counts) { c.Segments++; c.Entries += t.ref.Count })
+func (r *segmentReader) judge(ctx context.Context, t *segmentTask, memory *semaphore.Weighted) {
+	read := r.reads(t)
+	r.count(func(c *Counts) { c.Segments++; c.Entries += t.ref.Count })
 	if !read {
-		o, ok := p.locate(ctx, t, func(version string) (o Object, err error) { return p.head(ctx, t.ref.Key, version) })
+		o, ok := r.locate(ctx, t, func(version string) (o Object, err error) { return r.head(ctx, t.ref.Key, version) })
 		if ok {
-			p.judgeObject(t, o)
+			r.judgeObject(t, o)
 		}
 		return
 	}
 	weight := min(int64(t.ref.Bytes+t.ref.RawBytes), memoryBudget)
-	if p.memory.Acquire(ctx, weight) != nil {
+	if memory.Acquire(ctx, weight) != nil {
 		return
 	}
-	defer p.memory.Release(weight)
+	defer memory.Release(weight)
 	var b []byte
-	o, ok := p.locate(ctx, t, func(version string) (o Object, err error) {
-		b, o, err = p.get(ctx, t.ref.Key, version, int64(t.ref.Bytes))
+	o, ok := r.locate(ctx, t, func(version string) (o Object, err error) {
+		b, o, err = r.get(ctx, t.ref.Key, version, int64(t.ref.Bytes))
 		return o, err
 	})
-	if ok && p.judgeObject(t, o) {
-		p.judgeBytes(ctx, t, o, b)
+	if ok && r.judgeObject(t, o) {
+		r.judgeBytes(ctx, t, o, b)
 	}
 }
 
@@ -120,30 +135,30 @@ func (v *verifier) reads(t *segmentTask) bool {
 }
 
 // locate asks for the pinned version. If that is gone, or this is a copy, it looks for one with equal bytes.
-func (p *segmentPool) locate(ctx context.Context, t *segmentTask, ask func(version string) (Object, error)) (Object, bool) {
+func (r *segmentReader) locate(ctx context.Context, t *segmentTask, ask func(version string) (Object, error)) (Object, bool) {
 	version := t.ref.VersionID
-	if p.placement == PlacementCopy {
+	if r.placement == PlacementCopy {
 		version = ""
 	}
 	o, err := ask(version)
 	switch {
-	case err == nil && (p.placement == PlacementHome || Hash(o.SHA256) == t.ref.SHA256 || !o.HasSHA256):
+	case err == nil && (r.placement == PlacementHome || Hash(o.SHA256) == t.ref.SHA256 || !o.HasSHA256):
 		return o, true
 	case err == nil || errors.Is(err, ErrNotFound) || errors.Is(err, ErrDeleteMarker) || errors.Is(err, ErrTooLarge) && version == "":
-		return p.locateElsewhere(ctx, t, ask)
+		return r.locateElsewhere(ctx, t, ask)
 	case errors.Is(err, ErrTooLarge):
-		p.find(CodeSegmentAltered, t.ref.Key, version, "it has more than the %d bytes that its manifest states", t.ref.Bytes)
+		r.find(CodeSegmentAltered, t.ref.Key, version, "it has more than the %d bytes that its manifest states", t.ref.Bytes)
 	case ctx.Err() == nil:
-		p.find(CodeReadFailed, t.ref.Key, version, "it could not be read: %v", err)
+		r.find(CodeReadFailed, t.ref.Key, version, "it could not be read: %v", err)
 	}
 	return o, false
 }
 
 // locateElsewhere looks through all versions of the key for one with the bytes that the manifest names.
-func (p *segmentPool) locateElsewhere(ctx context.Context, t *segmentTask, ask func(version string) (Object, error)) (Object, bool) {
-	for g, err := range groups(ctx, p.Store, t.ref.Key, "") {
+func (r *segmentReader) locateElsewhere(ctx context.Context, t *segmentTask, ask func(version string) (Object, error)) (Object, bool) {
+	for g, err := range groups(ctx, r.Store, t.ref.Key, "") {
 		if err != nil {
-			p.find(CodeReadFailed, t.ref.Key, t.ref.VersionID, "the pinned version is not there, and the others could not be listed: %v", err)
+			r.find(CodeReadFailed, t.ref.Key, t.ref.VersionID, "the pinned version is not there, and the others could not be listed: %v", err)
 			return Object{}, false
 		}
 		if g.key != t.ref.Key {
@@ -157,25 +172,25 @@ func (p *segmentPool) locateElsewhere(ctx context.Context, t *segmentTask, ask f
 			if err != nil || !o.HasSHA256 || Hash(o.SHA256) != t.ref.SHA256 {
 				continue
 			}
-			if p.placement == PlacementHome {
-				p.find(CodeVersionReplaced, t.ref.Key, ver.VersionID, "the pinned version %s is gone; this one has equal bytes", t.ref.VersionID)
+			if r.placement == PlacementHome {
+				r.find(CodeVersionReplaced, t.ref.Key, ver.VersionID, "the pinned version %s is gone; this one has equal bytes", t.ref.VersionID)
 			}
 			return o, true
 		}
 	}
-	p.find(CodeSegmentMissing, t.ref.Key, t.ref.VersionID, "the segment of %d entries from %d on is gone", t.ref.Count, t.ref.FirstIndex)
+	r.find(CodeSegmentMissing, t.ref.Key, t.ref.VersionID, "the segment of %d entries from %d on is gone", t.ref.Count, t.ref.FirstIndex)
 	return Object{}, false
 }
 
 // judgeObject judges what the store says of the object: lock, size and checksum. False: its bytes are not those that the
 // manifest names.
-func (p *segmentPool) judgeObject(t *segmentTask, o Object) bool {
-	p.judgeLock(o, t.promise, t.held)
-	if p.scoped {
-		p.judgeScopedVersions(t, o)
+func (r *segmentReader) judgeObject(t *segmentTask, o Object) bool {
+	r.judgeLock(o, t.promise, t.held)
+	if r.scoped {
+		r.judgeScopedVersions(t, o)
 	}
 	if uint64(o.Size) != t.ref.Bytes || o.HasSHA256 && Hash(o.SHA256) != t.ref.SHA256 {
-		p.find(CodeSegmentAltered, t.ref.Key, o.VersionID, "it has %d bytes and SHA-256 %s; its manifest names %d and %s",
+		r.find(CodeSegmentAltered, t.ref.Key, o.VersionID, "it has %d bytes and SHA-256 %s; its manifest names %d and %s",
 			o.Size, Hash(o.SHA256), t.ref.Bytes, t.ref.SHA256)
 		return false
 	}
@@ -183,53 +198,54 @@ func (p *segmentPool) judgeObject(t *segmentTask, o Object) bool {
 }
 
 // judgeScopedVersions lists the versions of one key, in a run that does not list whole folders.
-func (p *segmentPool) judgeScopedVersions(t *segmentTask, o Object) {
-	p.list(context.WithoutCancel(context.Background()), t.ref.Key, "", func(g group) bool {
+func (r *segmentReader) judgeScopedVersions(t *segmentTask, o Object) {
+	r.list(context.WithoutCancel(context.Background()), t.ref.Key, "", func(g group) bool {
 		if g.key == t.ref.Key {
-			p.judgeBesidePinned(g, func(version string) bool { return version == t.ref.VersionID || version == o.VersionID })
+			r.judgeBesidePinned(g, func(version string) bool { return version == t.ref.VersionID || version == o.VersionID })
 		}
 		return false
 	})
 }
 
 // judgeBytes judges the segment's bytes: hash, frame, and every entry.
-func (p *segmentPool) judgeBytes(ctx context.Context, t *segmentTask, o Object, b []byte) {
-	p.count(func(c *Counts) { c.Read++ })
+func (r *segmentReader) judgeBytes(ctx context.Context, t *segmentTask, o Object, b []byte) {
+	r.count(func(c *Counts) { c.Read++ })
+	if r.decoders != nil {
+		r.decoder = <-r.decoders
+		defer func() { r.decoders <- r.decoder; r.decoder = nil }()
+	}
 	if h := Hash(sha256.Sum256(b)); h != t.ref.SHA256 {
-		p.find(CodeSegmentAltered, t.ref.Key, o.VersionID, "its bytes have the SHA-256 %s; its manifest names %s", h, t.ref.SHA256)
+		r.find(CodeSegmentAltered, t.ref.Key, o.VersionID, "its bytes have the SHA-256 %s; its manifest names %s", h, t.ref.SHA256)
 		return
 	}
-	work := <-p.checkers
-	defer func() { p.checkers <- work }()
-	if work.decoder == nil {
+	if r.decoder == nil {
 		d, err := newSegmentDecoder()
 		if err != nil {
-			p.find(CodeReadFailed, t.ref.Key, o.VersionID, "%v", err)
+			r.find(CodeReadFailed, t.ref.Key, o.VersionID, "%v", err)
 			return
 		}
-		work.decoder = d
+		r.decoder = d
 	}
-	raw, err := work.decoder.decode(b, t.ref.RawBytes)
+	raw, err := r.decoder.decode(b, t.ref.RawBytes)
 	if err != nil {
-		p.find(CodeSegmentFrame, t.ref.Key, o.VersionID, "%v", err)
+		r.find(CodeSegmentFrame, t.ref.Key, o.VersionID, "%v", err)
 		return
 	}
-	c := &contentCheck{segmentPool: p, line: &work.line, task: t, version: o.VersionID, name: t.stream.String(), tree: Range{Begin: t.ref.FirstIndex, End: t.ref.FirstIndex}}
+	c := &contentCheck{segmentReader: r, task: t, version: o.VersionID, name: t.stream.String(), tree: Range{Begin: t.ref.FirstIndex, End: t.ref.FirstIndex}}
 	c.run(ctx, raw)
 }
 
 // contentCheck judges the lines of one segment.
 type contentCheck struct {
-	*segmentPool
+	*segmentReader
 	task    *segmentTask
-	line    *Line
 	version string
 	name    string
 
 	tree      Range
 	lastTime  []byte
 	usedKeys  []keys.ID
-	verifiers []entryKey // of the segment's keys, few
+	verifiers []entryKey
 	checked   uint64
 	hmacYes   uint64
 	hmacNo    uint64
@@ -274,8 +290,8 @@ var errStopped = errors.New("stopped")
 
 func (c *contentCheck) account(raw uint64) {
 	c.mu.Lock()
-	c.verifier.hmacYes += c.hmacYes
-	c.verifier.hmacNo += c.hmacNo
+	c.segmentReader.hmacYes += c.hmacYes
+	c.segmentReader.hmacNo += c.hmacNo
 	c.mu.Unlock()
 	c.count(func(n *Counts) { n.Checked += c.checked; n.RawBytes += raw })
 }
@@ -295,7 +311,7 @@ func (c *contentCheck) fail(code Code, format string, args ...any) {
 }
 
 func (c *contentCheck) judgeLine(ctx context.Context, line []byte) {
-	l := c.line
+	l := &c.line
 	if err := l.parse(line); err != nil {
 		c.fail(CodeEntryMalformed, "%v", err)
 		return
