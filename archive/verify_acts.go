@@ -49,11 +49,15 @@ func newActs() *acts {
 }
 
 // collectActs reads the control streams of authority and custodian a first time, for what their acts say; their findings
-// come when they are judged like every stream.
+// come when they are judged like every stream. Whatever the run's level and range are, acts count if and only if all of
+// their signatures hold.
 func (v *verifier) collectActs(ctx context.Context) {
+	c := v.VerifyConfig
+	c.Level, c.Streams, c.From, c.To = LevelFull, nil, time.Time{}, time.Time{}
+	noPins, _ := newPins(&VerifyConfig{})
 	first := &verifier{
-		VerifyConfig: v.VerifyConfig, log: v.log, now: v.now, placement: v.placement, keyring: v.keyring, refs: newRefs(),
-		acts: newActs(), collecting: newActs(), reported: map[reportedKey]bool{}, report: &Report{}, pins: &pins{},
+		VerifyConfig: c, log: v.log, now: v.now, placement: v.placement, keyring: v.keyring, refs: newRefs(),
+		acts: newActs(), collecting: newActs(), reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
 	}
 	first.Progress = nil
 	first.segments = newSegmentPool(ctx, first)
