@@ -192,7 +192,11 @@ func randomEntry(r *rand.Rand) Entry {
 	if r.IntN(2) == 0 {
 		payload, _ = json.Marshal(map[string]any{"a": string(payload), "b": []int{r.Int()}})
 	}
-	e.Data, e.Binary, _ = prepareData(nil, payload)
+	if data, err := appendCompact(nil, payload); err == nil {
+		e.Data = data
+	} else {
+		e.Data, e.Binary = payload, true
+	}
 	return e
 }
 

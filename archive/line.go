@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"slices"
 )
 
 // Line is one parsed entry line. Its slices point into the line and are valid as long as that is.
@@ -119,13 +120,15 @@ func (l *Line) parseData(p *lineParser) {
 	}
 }
 
-// CriticalExt returns the names in ext that say a reader must understand them, which this release does not: what the
+// CriticalExt returns the names in ext, ascending, that say a reader must understand them, which this release does not: what the
 // entry means is then unverifiable.
 func (l *Line) CriticalExt() []string {
 	if !l.critical {
 		return nil
 	}
-	return criticalExt(decodeMap(l.ext))
+	names := criticalExt(decodeMap(l.ext))
+	slices.Sort(names)
+	return names
 }
 
 // Entry decodes the line into an Entry that shares no memory with it.

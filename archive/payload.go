@@ -35,21 +35,11 @@ type payloadError struct {
 
 func (e *payloadError) Error() string { return fmt.Sprintf("%s, at byte %d", e.fault, e.at) }
 
-// prepareData decides how a payload is kept: as compact JSON, appended to dst, if it is acceptable as such, else as the
-// bytes that were handed over, with binary set and the reason, a *payloadError. Writers decide this once; verifiers never
-// judge it again. data shares memory with dst or src.
-func prepareData(dst, src []byte) (data []byte, binary bool, reason error) {
-	data, err := appendCompact(dst, src)
-	if err != nil {
-		return src, true, err
-	}
-	return data[len(dst):], false, nil
-}
-
 // appendCompact appends src to dst without the whitespace outside strings and otherwise byte for byte. src must be one
 // JSON value (RFC 8259) in UTF-8 that repeats no member name within an object (compared after unescaping, RFC 7493
 // section 2.3), holds no escape of half a surrogate pair (RFC 7493 section 2.1) and is nested at most 512 deep; if not,
-// dst comes back as it was, with a *payloadError. dst must not overlap src.
+// dst comes back as it was, with a *payloadError, and the writer keeps the payload as data_base64. Writers decide this
+// once; verifiers never judge it again. dst must not overlap src.
 //
 // It allocates only if dst is short of room, for objects with very many members and for names with escapes.
 func appendCompact(dst, src []byte) ([]byte, error) {
@@ -132,7 +122,7 @@ func (c *compactor) run() error {
 			}
 			continue
 		case '"':
-			next, err := c.text(i)
+			next, _, err := c.text(i)
 			if err != nil {
 				return err
 			}
@@ -189,17 +179,17 @@ func (c *compactor) finish(i int) error {
 }
 
 // text reads a string at i.
-func (c *compactor) text(i int) (int, error) {
-	next, escaped := skipString(c.src, i+1)
+func (c *compactor) text(i int) (next int, escaped bool, err error) {
+	next, escaped = skipString(c.src, i+1)
 	if next < 0 {
-		return 0, c.fail(faultSyntax, ^next)
+		return 0, false, c.fail(faultSyntax, ^next)
 	}
 	if escaped {
 		if at := loneSurrogate(c.src[i:next]); at >= 0 {
-			return 0, c.fail(faultSurrogate, i+at)
+			return 0, false, c.fail(faultSurrogate, i+at)
 		}
 	}
-	return next, nil
+	return next, escaped, nil
 }
 
 // name reads a member name at i and the colon behind it.
@@ -207,14 +197,9 @@ func (c *compactor) name(i int) (int, error) {
 	if byteAt(c.src, i) != '"' {
 		return 0, c.fail(faultSyntax, i)
 	}
-	next, escaped := skipString(c.src, i+1)
-	if next < 0 {
-		return 0, c.fail(faultSyntax, ^next)
-	}
-	if escaped {
-		if at := loneSurrogate(c.src[i:next]); at >= 0 {
-			return 0, c.fail(faultSurrogate, i+at)
-		}
+	next, escaped, err := c.text(i)
+	if err != nil {
+		return 0, err
 	}
 	if !c.names.add(&c.in, i+1, next-1, escaped) {
 		return 0, c.fail(faultDuplicate, i)
