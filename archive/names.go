@@ -30,11 +30,21 @@ const (
 	dayLayout     = "2006-01-02"
 )
 
-// Instant is a time with nine digits of a second, as entries and manifests carry it. Years 2000 to 9999, UTC.
+// Instant is a time with nine digits of a second, as entries and manifests carry it. Years 2000 to 9999, UTC. It has all
+// the methods by which encoders ask for JSON or text: those of the embedded time.Time would write another form.
 type Instant struct{ time.Time }
 
+// MarshalJSON writes an instant in quotes.
+func (i Instant) MarshalJSON() ([]byte, error) { return quoteTime(i.MarshalText()) }
+
+// UnmarshalJSON accepts exactly what MarshalJSON writes.
+func (i *Instant) UnmarshalJSON(b []byte) error { return unquoteTime(b, i.UnmarshalText) }
+
+// AppendText appends what MarshalText returns.
+func (i Instant) AppendText(b []byte) ([]byte, error) { return appendTime(b, i.Time, instantLayout) }
+
 // MarshalText writes the thirty characters of an instant.
-func (i Instant) MarshalText() ([]byte, error) { return marshalTime(i.Time, instantLayout) }
+func (i Instant) MarshalText() ([]byte, error) { return appendTime(nil, i.Time, instantLayout) }
 
 // UnmarshalText accepts exactly what MarshalText writes.
 func (i *Instant) UnmarshalText(b []byte) (err error) {
@@ -44,11 +54,20 @@ func (i *Instant) UnmarshalText(b []byte) (err error) {
 
 func (i Instant) String() string { return i.UTC().Format(instantLayout) }
 
-// Second is a time in whole seconds, as S3 dates things. Years 2000 to 9999, UTC.
+// Second is a time in whole seconds, as S3 dates things. Years 2000 to 9999, UTC. Its methods are those of [Instant].
 type Second struct{ time.Time }
 
+// MarshalJSON writes a second in quotes.
+func (s Second) MarshalJSON() ([]byte, error) { return quoteTime(s.MarshalText()) }
+
+// UnmarshalJSON accepts exactly what MarshalJSON writes.
+func (s *Second) UnmarshalJSON(b []byte) error { return unquoteTime(b, s.UnmarshalText) }
+
+// AppendText appends what MarshalText returns.
+func (s Second) AppendText(b []byte) ([]byte, error) { return appendTime(b, s.Time, secondLayout) }
+
 // MarshalText writes the twenty characters of a second.
-func (s Second) MarshalText() ([]byte, error) { return marshalTime(s.Time, secondLayout) }
+func (s Second) MarshalText() ([]byte, error) { return appendTime(nil, s.Time, secondLayout) }
 
 // UnmarshalText accepts exactly what MarshalText writes.
 func (s *Second) UnmarshalText(b []byte) (err error) {
@@ -58,12 +77,26 @@ func (s *Second) UnmarshalText(b []byte) (err error) {
 
 func (s Second) String() string { return s.UTC().Format(secondLayout) }
 
-func marshalTime(t time.Time, layout string) ([]byte, error) {
+func appendTime(b []byte, t time.Time, layout string) ([]byte, error) {
 	t = t.UTC()
 	if y := t.Year(); y < 2000 || y > 9999 {
 		return nil, fmt.Errorf("the time %s is outside the years 2000 to 9999", t.Format(time.RFC3339))
 	}
-	return t.AppendFormat(nil, layout), nil
+	return t.AppendFormat(b, layout), nil
+}
+
+func quoteTime(text []byte, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]byte{'"'}, text...), '"'), nil
+}
+
+func unquoteTime(b []byte, unmarshal func([]byte) error) error {
+	if len(b) < 2 || b[0] != '"' || b[len(b)-1] != '"' {
+		return fmt.Errorf("%s is not a time in quotes", b)
+	}
+	return unmarshal(b[1 : len(b)-1])
 }
 
 func parseTime(s, layout string) (time.Time, error) {

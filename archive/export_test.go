@@ -1,0 +1,19 @@
+package archive
+
+// What the vectors need of the inside.
+
+// ErrRecordName is the error of a key record that is not what its name says.
+var ErrRecordName = errRecordName
+
+// DecodeSegment decodes a segment as a verifier does.
+func DecodeSegment(b []byte, limit uint64) ([]byte, error) {
+	d, err := newSegmentDecoder()
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.decode(b, limit)
+}
+
+// EachLine calls f for every line of a decoded segment.
+func EachLine(raw []byte, f func(line []byte) error) error { return lines(raw, f) }
