@@ -73,6 +73,8 @@ func frameEnd(b []byte, pos int) (int, error) {
 	return pos + 4, nil
 }
 
+const decodeSlack = 64
+
 // segmentDecoder decompresses segments one at a time. Not safe for concurrent use.
 type segmentDecoder struct {
 	z   *zstd.Decoder
@@ -81,7 +83,7 @@ type segmentDecoder struct {
 
 func newSegmentDecoder() (*segmentDecoder, error) {
 	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxSegmentBytes),
-		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeBuffersBelow(0))
+		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeBuffersBelow(0), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fmt.Errorf("starting the zstd decoder: %w", err)
 	}
@@ -100,14 +102,15 @@ func (d *segmentDecoder) decode(b []byte, limit uint64) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, size, limit)
 	}
-	if cap(d.raw) == 0 {
-		d.raw = make([]byte, 0, min(limit, MaxSegmentBytes)+64)
+	// The decoder stops at the buffer's end, so its size is the limit. It is fast only with some room behind the content.
+	need := int(min(limit, MaxSegmentBytes)) + decodeSlack
+	if cap(d.raw) < need {
+		d.raw = make([]byte, 0, need)
 	}
-	raw, err := d.z.DecodeAll(b, d.raw[:0])
+	raw, err := d.z.DecodeAll(b, d.raw[:0:need])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
-	d.raw = raw[:0]
 	if uint64(len(raw)) > limit {
 		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, len(raw), limit)
 	}

@@ -1,0 +1,270 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wormlog/wormlog/keys"
+)
+
+// corpus is the CloudTrail log, some times over, with fresh UUIDs in each entry of each copy.
+var corpus = sync.OnceValue(func() [][]byte {
+	b, err := os.ReadFile("../testdata/logs/invictus-cloudtrail/cloudtrail.ndjson")
+	if err != nil {
+		panic(err)
+	}
+	uuid := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	random := rand.New(rand.NewPCG(1, 2))
+	var entries [][]byte
+	for range 7 {
+		for line := range bytes.Lines(b) {
+			entries = append(entries, uuid.ReplaceAllFunc(bytes.TrimSpace(line), func(old []byte) []byte {
+				for i, c := range old {
+					if c != '-' {
+						old[i] = "0123456789abcdef"[random.IntN(16)]
+					}
+				}
+				return old
+			}))
+		}
+	}
+	return entries
+})
+
+func corpusBytes() (n int64) {
+	for _, e := range corpus() {
+		n += int64(len(e))
+	}
+	return n
+}
+
+// discard is a store that takes everything and keeps nothing.
+type discard struct{}
+
+func (discard) Create(context.Context, string, []byte, CreateOptions) (Created, error) {
+	return Created{VersionID: "v", Date: time.Now().UTC().Truncate(time.Second)}, nil
+}
+func (discard) Head(context.Context, string, string) (Object, error) { return Object{}, nil }
+func (discard) Get(context.Context, string, string, int64) ([]byte, Object, error) {
+	return nil, Object{}, ErrNotFound
+}
+func (discard) Versions(context.Context, string, string) iter.Seq2[Version, error] { return nil }
+func (discard) ExtendRetention(context.Context, string, string, time.Time) error   { return ErrRefused }
+func (discard) SetLegalHold(context.Context, string, string, bool) error           { return ErrRefused }
+func (discard) Now(context.Context) (time.Time, error)                             { return time.Now(), nil }
+func (discard) Home() Home                                                         { return Home{Bucket: "none"} }
+func (discard) Settings(context.Context) (Settings, error) {
+	return Settings{ObjectLock: Known[bool]{Value: true}, Versioning: Known[string]{Value: "Enabled"}}, nil
+}
+
+func benchKey(tb testing.TB) (*Log, *keys.SigningKey) {
+	tb.Helper()
+	online, err := keys.NewAuthorityKey(OnlineAuthority)
+	recovery, err2 := keys.NewAuthorityKey(RecoveryAuthority)
+	if err := errors.Join(err, err2); err != nil {
+		tb.Fatal(err)
+	}
+	l, err := NewLog(Genesis{
+		Origin: "example.com/bench", Nonce: NewNonce(), Created: Instant{time.Now()}, Home: Home{Bucket: "none"},
+		Authorities: []keys.Authority{online.Authority(), recovery.Authority()},
+		Retention:   RetentionPolicy{Days: 2557, MaxDays: 3650},
+	}, online)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	bundle, record, err := keys.NewKey(l.ID, keys.RoleWriter, "bench.*", keys.AlgorithmHMACSHA256, map[string]string{"kind": "test"}, "")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	key, err := bundle.SigningKey(record)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return l, key
+}
+
+func benchWriter(tb testing.TB) *Writer {
+	tb.Helper()
+	l, key := benchKey(tb)
+	w, err := OpenWriter(tb.Context(), WriterConfig{
+		Store: discard{}, Log: l, Writer: "bench",
+		Key: func(context.Context) (*keys.SigningKey, error) { return key, nil },
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w
+}
+
+// BenchmarkSeal is the writer from Append to the manifest, with a store that discards. Compare with BenchmarkSealFloor of
+// the same run.
+func BenchmarkSeal(b *testing.B) {
+	entries := corpus()
+	w := benchWriter(b)
+	b.SetBytes(corpusBytes() / int64(len(entries)))
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := w.Append(b.Context(), Record{Data: entries[i%len(entries)]}); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+	if err := w.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	reportEntries(b, w.Stats())
+}
+
+// BenchmarkSealParallel is BenchmarkSeal with an appender for each core.
+func BenchmarkSealParallel(b *testing.B) {
+	entries := corpus()
+	w := benchWriter(b)
+	b.SetBytes(corpusBytes() / int64(len(entries)))
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := rand.IntN(len(entries)); pb.Next(); i++ {
+			if _, err := w.Append(b.Context(), Record{Data: entries[i%len(entries)]}); err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	if err := w.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	reportEntries(b, w.Stats())
+}
+
+func reportEntries(b *testing.B, st Stats) {
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+	if st.SegmentBytes > 0 {
+		b.ReportMetric(float64(st.RawBytes)/float64(st.SegmentBytes), "ratio")
+	}
+}
+
+// BenchmarkSealFloor is the work that cannot be avoided, in a plain loop on one core: the JSON check and compaction of each
+// payload, the HMAC of each entry, the leaf hash of each line, and the compression of the lines.
+func BenchmarkSealFloor(b *testing.B) { benchmarkFloor(b, benchLines) }
+
+// BenchmarkSealFloorPayload is the same without wormlog's envelope around the payload.
+func BenchmarkSealFloorPayload(b *testing.B) {
+	benchmarkFloor(b, func(*stream) [][]byte { return corpus() })
+}
+
+func benchmarkFloor(b *testing.B, of func(*stream) [][]byte) {
+	entries := corpus()
+	w := benchWriter(b)
+	w.fail(errStreamClosed)
+	s, err := newSealer(CompressionFastest)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.signer = w.stream.signer.Clone()
+	lines := of(w.stream)
+	from := 0
+	if len(lines[0]) > len(entries[0]) {
+		from = w.stream.head.signed
+	}
+	var compact, raw, sealed []byte
+	b.SetBytes(corpusBytes() / int64(len(entries)))
+	b.ReportAllocs()
+	i := 0
+	var st Stats
+	for b.Loop() {
+		line := lines[i%len(lines)]
+		if compact, err = appendCompact(compact[:0], entries[i%len(lines)]); err != nil {
+			b.Fatal(err)
+		}
+		if s.sig, err = s.signer.AppendSignature(s.sig[:0], line[from:len(line)-1]); err != nil {
+			b.Fatal(err)
+		}
+		s.leafHash(line)
+		raw = append(raw, line...)
+		raw = append(raw, '\n')
+		if len(raw) >= defaultBatchBytes {
+			sealed = s.zstd.EncodeAll(raw, sealed[:0])
+			st.RawBytes += uint64(len(raw))
+			st.SegmentBytes += uint64(len(sealed))
+			raw = raw[:0]
+		}
+		i++
+	}
+	reportEntries(b, st)
+}
+
+// benchLines are the entry lines of the corpus, with signatures that compress as badly as real ones.
+func benchLines(s *stream) (lines [][]byte) {
+	signer := s.signer.Clone()
+	for i, e := range corpus() {
+		var sc scratch
+		if err := sc.prepare(&Record{Data: e}, keys.RoleWriter); err != nil {
+			panic(err)
+		}
+		line, _ := s.head.append(nil, uint64(i), sc.id, time.Now(), sc.tail)
+		sl := sealer{signer: signer}
+		if err := sl.sign(line[:len(line)-1], &s.head); err != nil {
+			panic(err)
+		}
+		lines = append(lines, line[:len(line)-1])
+	}
+	return lines
+}
+
+func TestAppendAllocates(t *testing.T) {
+	w := benchWriter(t)
+	entries := corpus()
+	i := 0
+	appendOne := func() {
+		if _, err := w.Append(t.Context(), Record{Data: entries[i%len(entries)]}); err != nil {
+			t.Fatal(err)
+		}
+		i++
+	}
+	for range 20_000 {
+		appendOne()
+	}
+	if n := testing.AllocsPerRun(20_000, appendOne); n >= 1 {
+		t.Errorf("%v allocations an entry", n)
+	}
+	if err := w.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSealMemory bounds what the writer holds, whatever goes through it.
+func TestSealMemory(t *testing.T) {
+	entries := corpus()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	w := benchWriter(t)
+	for i := range 200_000 {
+		if _, err := w.Append(t.Context(), Record{Data: entries[i%len(entries)]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	const limit = 56 << 20 // live; the collector lets the heap grow to twice of it
+	if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > limit {
+		t.Errorf("the writer holds %d MiB", held>>20)
+	} else {
+		t.Logf("the writer holds %d MiB", held>>20)
+	}
+	if err := w.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
