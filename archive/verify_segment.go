@@ -416,7 +416,7 @@ func (c *contentCheck) judgeMeaning(l *Line) {
 		c.add(Finding{Code: CodeActMalformed, Verdict: codes[CodeActMalformed], Key: c.task.ref.Key, VersionID: c.version, Entry: &index, Detail: err.Error()})
 		return
 	}
-	if c.collecting != nil {
+	if c.collecting != nil && !c.task.byHash { // what nobody signed is no act
 		c.collecting.take(act, string(l.Type), c.task.date)
 	}
 }
