@@ -95,6 +95,9 @@ func (w *Writer) manifest(s *stream, group []*batch) (*Manifest, Range, error) {
 		LogID: w.cfg.Log.ID, Stream: s.name.String(), Sequence: s.sequence,
 		SealedAt: Instant{w.cfg.Now()}, Software: w.cfg.Software,
 	}
+	if m.SealedAt.Before(s.opened) { // the clock went back, perhaps to before 2000, which no manifest can say
+		m.SealedAt = Instant{s.opened}
+	}
 	if s.sequence == 0 {
 		m.Open = w.opening(s)
 	} else {
