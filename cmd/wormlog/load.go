@@ -1,0 +1,222 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/spf13/pflag"
+)
+
+const (
+	envPrefix   = "WORMLOG_"
+	envConfig   = envPrefix + "CONFIG" // names the file, as --config
+	devPrefix   = envPrefix + "DEV_"   // wormlog-dev's own
+	defaultFile = "wormlog.yaml"
+)
+
+// given is a setting's value as somebody wrote it, and where.
+type given struct {
+	value string
+	from  string // default, wormlog.yaml:3, WORMLOG_BUCKET, --bucket
+}
+
+// loaded is the configuration in force and where each setting of it comes from.
+type loaded struct {
+	config
+	given map[string]given // by setting
+	file  string           // the file that was read; empty if there was none
+}
+
+// load puts the sources together: flags over environment over file over defaults. It refuses names that are no setting.
+func load(file string, environ []string, flags *pflag.FlagSet) (*loaded, error) {
+	l := &loaded{given: map[string]given{}}
+	for _, s := range settings {
+		l.given[s.name] = given{s.value, "default"}
+	}
+	if err := l.readFile(file, environ); err != nil {
+		return nil, err
+	}
+	if err := l.readEnviron(environ); err != nil {
+		return nil, err
+	}
+	for _, s := range settings {
+		if f := flags.Lookup(s.flag()); f != nil && f.Changed {
+			l.given[s.name] = given{f.Value.String(), "--" + s.flag()}
+		}
+	}
+	for _, s := range settings {
+		g := l.given[s.name]
+		if err := s.set(&l.config, g.value); err != nil {
+			return nil, fmt.Errorf("%s (from %s) is not right: %w", s.name, g.from, err)
+		}
+	}
+	return l, l.check()
+}
+
+func (l *loaded) readEnviron(environ []string) error {
+	for _, v := range environ {
+		name, value, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, devPrefix) || name == envConfig {
+			continue
+		}
+		setting := strings.ToLower(strings.TrimPrefix(name, envPrefix))
+		if err := known(setting, name, "the environment variable "); err != nil {
+			return err
+		}
+		l.given[setting] = given{value, name}
+	}
+	return nil
+}
+
+// readFile reads the YAML file: a flat mapping. Values are taken as they are written, so that 1.10 stays 1.10.
+func (l *loaded) readFile(file string, environ []string) error {
+	wanted := file != ""
+	if !wanted {
+		file = defaultFile
+		for _, v := range environ {
+			if path, ok := strings.CutPrefix(v, envConfig+"="); ok && path != "" {
+				file, wanted = path, true
+			}
+		}
+	}
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) && !wanted {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the configuration: %w", err)
+	}
+	l.file = file
+	parsed, err := parser.ParseBytes(b, 0)
+	if err != nil {
+		first, _, _ := strings.Cut(err.Error(), "\n")
+		return fmt.Errorf("%s is not YAML as it must be: %s", file, first)
+	}
+	for _, doc := range parsed.Docs {
+		if err := l.readMapping(file, doc.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *loaded) readMapping(file string, body ast.Node) error {
+	var values []*ast.MappingValueNode
+	switch n := body.(type) {
+	case nil, *ast.NullNode, *ast.CommentGroupNode:
+		return nil
+	case *ast.MappingNode:
+		values = n.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{n}
+	default:
+		return fmt.Errorf("%s is not a list of settings: write lines like bucket: acme-audit", file)
+	}
+	for _, v := range values {
+		name := v.Key.GetToken().Value
+		at := fmt.Sprintf("%s:%d", file, v.Key.GetToken().Position.Line)
+		if err := known(name, name, at+": "); err != nil {
+			return err
+		}
+		if _, ok := v.Value.(ast.ScalarNode); !ok || v.Value.Type() == ast.NullType {
+			return fmt.Errorf("%s: %s has no single value; write a text or a number, or leave the line out", at, name)
+		}
+		l.given[name] = given{v.Value.GetToken().Value, at}
+	}
+	return nil
+}
+
+// known says whether there is a setting of this name, and otherwise which may have been meant.
+func known(name, shown, before string) error {
+	if slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
+		return nil
+	}
+	if why, ok := later[name]; ok {
+		return fmt.Errorf("%s%s: %s", before, shown, why)
+	}
+	err := fmt.Errorf("%s%s is not a setting of wormlog", before, shown)
+	if near := nearest(name); near != "" {
+		return withHint(err, "did you mean "+near+"? `wormlog config` lists all of them")
+	}
+	return withHint(err, "`wormlog config` lists all of them")
+}
+
+func nearest(name string) string {
+	best, distance := "", 4
+	for _, s := range settings {
+		if d := editDistance(name, s.name); d < distance {
+			best, distance = s.name, d
+		}
+	}
+	return best
+}
+
+// editDistance is Levenshtein's.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// check looks at what single settings cannot see.
+func (l *loaded) check() error {
+	local := l.Endpoint != "" && loopback(l.Endpoint)
+	if !l.EnforceWORM && !local {
+		return fmt.Errorf("enforce_worm: false (from %s) is for loopback endpoints only: without Object Lock nothing here is evidence", l.given["enforce_worm"].from)
+	}
+	if l.TLSRequired == "false" && !local {
+		return fmt.Errorf("tls_required: false (from %s) is for loopback endpoints only", l.given["tls_required"].from)
+	}
+	if l.TLSRequired == "true" && (strings.HasPrefix(l.Endpoint, "http:") || strings.HasPrefix(l.SecretsEndpoint, "http:")) {
+		return fmt.Errorf("tls_required: true (from %s), but the endpoint is plain http", l.given["tls_required"].from)
+	}
+	if l.SigningKeyEnv != "" && !local {
+		return fmt.Errorf("signing_key_env (from %s) is for loopback endpoints only: use signing_secret", l.given["signing_key_env"].from)
+	}
+	return nil
+}
+
+// addFlags gives a command the flags of these groups.
+func addFlags(flags *pflag.FlagSet, groups ...group) {
+	for _, s := range settings {
+		if slices.Contains(groups, s.group) {
+			addFlag(flags, s.name)
+		}
+	}
+}
+
+// addFlag gives a command the flag of one setting.
+func addFlag(flags *pflag.FlagSet, name string) {
+	s := settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == name })]
+	flags.Var(&rawValue{value: s.value}, s.flag(), s.help)
+	if s.value == "true" || s.value == "false" {
+		flags.Lookup(s.flag()).NoOptDefVal = "true"
+	}
+}
+
+// rawValue is a flag's value as it was written; load judges it together with the other sources.
+type rawValue struct{ value string }
+
+func (v *rawValue) String() string     { return v.value }
+func (v *rawValue) Set(s string) error { v.value = s; return nil }
+func (v *rawValue) Type() string       { return "value" }

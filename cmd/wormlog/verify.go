@@ -1,0 +1,330 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/keys"
+)
+
+// verifyOptions are verify's own flags.
+type verifyOptions struct {
+	level, from, to      string
+	streams              []string
+	sample               int
+	entries, receipts    []string
+	heads, headOut       string
+	requireHMAC, mustPin bool
+	report               string
+}
+
+func (a *app) verifyCommand() *cobra.Command {
+	var o verifyOptions
+	c := &cobra.Command{
+		Use:   "verify [LOG-ID]",
+		Short: "Look at every object version and give one verdict",
+		Long: "Look at every object version in the archive and give one verdict, with what it covers. Levels, each with all before it:\n" +
+			"  locks      versions, delete markers, retention, holds, bucket settings\n" +
+			"  manifests  signatures, roles, chain and tree of all manifests\n" +
+			"  full       every byte and every entry\n\n" +
+			"Exit status: 0 INTACT; 1 TAMPERED, MISSING, UNDER_RETAINED or SHADOWED; 3 UNVERIFIABLE or NOT_CHECKED; 4 ATTENTION;\n" +
+			"2 the run could not start. What could not be checked is never called intact.\n\n" +
+			"The log ID pins the log: without it a whole forged log under the same name would not be noticed. A head file, written by\n" +
+			"--head-out and kept outside the bucket, pins the tail: the next run takes it by --heads and sees what was cut off.",
+		Example: "  wormlog verify --log-id $LOG_ID --heads heads.json --head-out heads.json\n" +
+			"  wormlog verify --level manifests --from 2026-11-01\n" +
+			"  wormlog verify --receipts receipts.ndjson --report report.json",
+		Args: cobra.MaximumNArgs(1),
+	}
+	addFlags(c.Flags(), groupBucket, groupKeys)
+	f := c.Flags()
+	f.StringVar(&o.level, "level", "full", "locks, manifests or full")
+	addRangeFlags(c, &o.from, &o.to, &o.streams)
+	f.IntVar(&o.sample, "sample", 100, "percentage of the segments that are read at level full")
+	f.StringSliceVar(&o.entries, "entry", nil, "file of entry lines, as cat --lines prints them, that must be in the archive")
+	f.StringSliceVar(&o.receipts, "receipts", nil, "file of receipts whose entries must be in the archive")
+	f.StringVar(&o.heads, "heads", "", "head file of an earlier run, which pins the tail")
+	f.StringVar(&o.headOut, "head-out", "", "write a head file; it may be the same as --heads, and is only written if the verdict is INTACT or ATTENTION")
+	f.BoolVar(&o.requireHMAC, "require-hmac", false, "unchecked HMACs count as NOT_CHECKED")
+	f.BoolVar(&o.mustPin, "require-pin", false, "an unpinned log ID counts as ATTENTION")
+	f.StringVar(&o.report, "report", "", "write the report as JSON to this file")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		s, err := a.open(c)
+		if err != nil {
+			return err
+		}
+		if err := s.pin(args); err != nil {
+			return err
+		}
+		return s.verify(c.Context(), o)
+	}
+	return c
+}
+
+// addRangeFlags adds the flags that narrow a command to streams and times.
+func addRangeFlags(c *cobra.Command, from, to *string, streams *[]string) {
+	c.Flags().StringVar(from, "from", "", "only entries from this time on: 2026-11-22, or 2026-11-22T17:00:00Z")
+	c.Flags().StringVar(to, "to", "", "only entries before this time")
+	c.Flags().StringSliceVar(streams, "stream", nil, "only this stream, or <writer>.* for all of a writer")
+}
+
+// pin takes a log ID given as an argument.
+func (s *session) pin(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	id := keys.LogID(args[0])
+	if err := id.Valid(); err != nil {
+		return err
+	}
+	if s.LogID != "" && s.LogID != id {
+		return fmt.Errorf("the log ID %s is given, but %s is set by %s; give one of them", id, s.LogID, s.given["log_id"].from)
+	}
+	s.LogID = id
+	return nil
+}
+
+// parseRange parses --from and --to.
+func parseRange(from, to string) (f, t time.Time, err error) {
+	if f, err = parseMoment("from", from); err != nil {
+		return f, t, err
+	}
+	if t, err = parseMoment("to", to); err != nil {
+		return f, t, err
+	}
+	if !f.IsZero() && !t.IsZero() && !f.Before(t) {
+		return f, t, fmt.Errorf("--from %s is not before --to %s", from, to)
+	}
+	return f, t, nil
+}
+
+func parseMoment(flag, v string) (time.Time, error) {
+	if v == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339Nano} {
+		if t, err := time.Parse(layout, v); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--%s %q is not a time; write 2026-11-22 or 2026-11-22T17:00:00Z", flag, v)
+}
+
+// verifyConfig gathers what a verification is asked.
+func (s *session) verifyConfig(o verifyOptions) (archive.VerifyConfig, error) {
+	c := archive.VerifyConfig{
+		Store: s.store, LogID: s.LogID, RequirePin: o.mustPin, Level: archive.Level(o.level), SamplePercent: o.sample,
+		Streams: o.streams, RequireHMAC: o.requireHMAC,
+	}
+	if o.sample < 1 || o.sample > 100 {
+		return c, fmt.Errorf("--sample %d is not a percentage of 1 to 100", o.sample)
+	}
+	var err error
+	if c.From, c.To, err = parseRange(o.from, o.to); err != nil {
+		return c, err
+	}
+	if c.Receipts, err = readAll(o.receipts, splitReceipts); err != nil {
+		return c, err
+	}
+	if c.Lines, err = readAll(o.entries, splitLines); err != nil {
+		return c, err
+	}
+	c.Heads, err = readHeads(o.heads)
+	return c, err
+}
+
+// readAll reads files of several objects each.
+func readAll(files []string, split func([]byte) ([][]byte, error)) (all [][]byte, err error) {
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		parts, err := split(b)
+		if err == nil && len(parts) == 0 {
+			err = errors.New("it is empty, so it would prove nothing")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, parts...)
+	}
+	return all, nil
+}
+
+// splitReceipts cuts a file of receipts into objects of two lines. What a crash has cut off at its end is left out: a
+// receipt that was not written whole was not handed out.
+func splitReceipts(b []byte) (parts [][]byte, err error) {
+	for len(b) > 0 {
+		first := bytes.IndexByte(b, '\n')
+		second := bytes.IndexByte(b[first+1:], '\n')
+		if first < 0 || second < 0 {
+			return parts, nil
+		}
+		end := first + 1 + second + 1
+		parts = append(parts, b[:end])
+		b = b[end:]
+	}
+	return parts, nil
+}
+
+func splitLines(b []byte) (parts [][]byte, err error) {
+	for line := range bytes.SplitSeq(b, []byte{'\n'}) {
+		if len(line) > 0 {
+			parts = append(parts, line)
+		}
+	}
+	return parts, nil
+}
+
+func readHeads(file string) (*archive.HeadFile, error) {
+	if file == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, withHint(err, "make one by --head-out in a run without --heads")
+	}
+	h, err := archive.ParseHeadFile(b)
+	if err != nil {
+		return nil, fmt.Errorf("head file %s: %w", file, err)
+	}
+	return &h, nil
+}
+
+func (s *session) verify(ctx context.Context, o verifyOptions) error {
+	c, err := s.verifyConfig(o)
+	if err != nil {
+		return err
+	}
+	if c.Level == archive.LevelFull {
+		c.Copies = s.copies(ctx, s.originOfLog(ctx))
+	}
+	bar := newBar(s.stderr, terminal(s.stderr) && !s.json, -1, "verifying")
+	var seen uint64
+	c.Progress = func(n archive.Counts) {
+		bar.add(n.RawBytes - seen)
+		seen = n.RawBytes
+		bar.say("%s, %s", count(n.Segments, "segment"), count(n.Checked, "entry"))
+	}
+	report, err := archive.Verify(ctx, c)
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if err := s.writeReport(report, o); err != nil {
+		return err
+	}
+	if err := s.showReport(report); err != nil {
+		return err
+	}
+	if status := report.Verdict.ExitStatus(); status != 0 {
+		return exit(status, nil)
+	}
+	return nil
+}
+
+// originOfLog names the log, for the names of secrets. It may be wrong or empty: verification copies certify themselves.
+func (s *session) originOfLog(ctx context.Context) string {
+	if s.VerificationSecrets != "" {
+		return ""
+	}
+	l, err := archive.OpenLog(ctx, s.store, "")
+	if err != nil {
+		return s.Origin
+	}
+	return l.Origin
+}
+
+func (s *session) writeReport(r *archive.Report, o verifyOptions) error {
+	if o.report != "" {
+		var b bytes.Buffer
+		if err := printJSON(&b, r); err != nil {
+			return err
+		}
+		if err := os.WriteFile(o.report, b.Bytes(), 0o644); err != nil {
+			return fmt.Errorf("writing the report: %w", err)
+		}
+	}
+	if o.headOut == "" {
+		return nil
+	}
+	if r.Verdict != archive.Intact && r.Verdict != archive.Attention {
+		fmt.Fprintf(s.stderr, "wormlog: %s was not written: heads are only pinned when the archive is in order\n", o.headOut)
+		return nil
+	}
+	b, err := archive.FormatHeadFile(r.HeadFile())
+	if err != nil {
+		return fmt.Errorf("writing the head file: %w", err)
+	}
+	return replaceFile(o.headOut, b)
+}
+
+// replaceFile writes a file so that a crash leaves the old or the new one.
+func replaceFile(path string, b []byte) error {
+	if err := os.WriteFile(path+".new", b, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+func (s *session) showReport(r *archive.Report) error {
+	if s.json {
+		return printJSON(s.stdout, r)
+	}
+	var b strings.Builder
+	for _, f := range r.Findings {
+		b.WriteString(f.String() + "\n")
+	}
+	if r.FindingsOmitted > 0 {
+		fmt.Fprintf(&b, "and %s more\n", count(r.FindingsOmitted, "finding"))
+	}
+	n := r.Counts
+	fmt.Fprintf(&b, "Looked at %s, %s, %s of %s, %s of %s, in %s.\n", count(n.Streams, "stream"), count(n.Manifests, "manifest"),
+		number(n.Read), count(n.Segments, "segment"), number(n.Checked), count(n.Entries, "entry"),
+		r.Finished.Sub(r.Started.Time).Round(time.Second))
+	b.WriteString(verdictSentence(r) + "\n")
+	_, err := s.stdout.Write([]byte(b.String()))
+	return err
+}
+
+// meanings say what a verdict means, for those who do not know the words.
+var meanings = map[archive.Verdict]string{
+	archive.Tampered:      "evidence was changed or forged",
+	archive.Missing:       "evidence is gone",
+	archive.UnderRetained: "evidence is not locked as it must be",
+	archive.Shadowed:      "evidence is hidden or overlaid; the originals are intact",
+	archive.Unverifiable:  "some of it cannot be judged",
+	archive.NotChecked:    "some of it could not be looked at",
+	archive.Attention:     "the evidence is in order, but somebody should look",
+	archive.Intact:        "everything in range was checked and is right",
+}
+
+// verdictSentence is the last line: the verdict, what it covers, and what weighs most.
+func verdictSentence(r *archive.Report) string {
+	said := r.String() + ": " + meanings[r.Verdict]
+	var weigh []archive.Finding
+	for _, f := range r.Findings {
+		if f.Verdict != archive.Information && !f.Acknowledged {
+			weigh = append(weigh, f)
+		}
+	}
+	if len(weigh) == 0 {
+		return said
+	}
+	total := uint64(len(weigh)) + r.FindingsOmitted
+	worst := weigh[0]
+	at := worst.Key
+	if at == "" {
+		at = "the bucket"
+	}
+	return fmt.Sprintf("%s; %s, the worst: %s on %s", said, count(total, "finding"), worst.Code, at)
+}

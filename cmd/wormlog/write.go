@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wormlog/wormlog/archive"
+)
+
+// writeOptions are write's own flags.
+type writeOptions struct {
+	kind, idField, receipts string
+	meta, source            map[string]string
+	strict, noFile          bool
+}
+
+func (a *app) writeCommand() *cobra.Command {
+	var o writeOptions
+	c := &cobra.Command{
+		Use:   "write [FILE…|-]",
+		Short: "Archive lines: each line of the files, or of standard input, is an entry",
+		Long: "Archive lines. Each line is an entry, kept byte for byte but for whitespace outside of JSON strings. The command\n" +
+			"ends when every entry is in a locked object that a committed manifest names; only then entries count as archived.\n\n" +
+			"  empty lines                     are skipped and counted; the last line needs no newline\n" +
+			"  what is not acceptable JSON     (malformed, not UTF-8, a member twice, half a surrogate pair, over 512 deep) is kept\n" +
+			"                                  as base64, byte for byte, and counted by reason; --strict refuses all input instead\n" +
+			"  lines over 16 MiB               are refused with their number; what is before and behind them is archived\n\n" +
+			"The first interrupt ends reading; what was read is archived and reported. The second ends the process. Exit status: 0\n" +
+			"all archived, 1 not all, 2 not started.",
+		Example: "  wormlog write app.ndjson\n" +
+			"  kubectl logs -f deploy/api | wormlog write --type api.audit --meta cluster=eu1\n" +
+			"  wormlog write --id-field eventID --receipts receipts.ndjson cloudtrail.ndjson",
+	}
+	addFlags(c.Flags(), groupBucket, groupKeys, groupWrite)
+	f := c.Flags()
+	f.StringVar(&o.kind, "type", "", "what kind of entries these are (default \"entry\")")
+	f.StringVar(&o.idField, "id-field", "", "take each entry's id from this top-level member, so that a repeated write can be recognised; lines without a usable one get an id of their own and are counted")
+	f.StringToStringVar(&o.meta, "meta", nil, "name=value to go with every entry")
+	f.StringToStringVar(&o.source, "source", nil, "name=value that says where the entries come from; file=NAME is added for files")
+	f.BoolVar(&o.noFile, "no-file", false, "do not add the file's name to source")
+	f.StringVar(&o.receipts, "receipts", "", "append signed receipts to this file, as entries are archived; verify takes them")
+	f.BoolVar(&o.strict, "strict", false, "refuse everything if one line would have to be kept as base64")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		list, err := inputs(args, terminal(a.stdin))
+		if err != nil {
+			return err
+		}
+		s, err := a.open(c)
+		if err != nil {
+			return err
+		}
+		return s.write(c.Context(), list, o)
+	}
+	return c
+}
+
+func (s *session) write(ctx context.Context, list []input, o writeOptions) error {
+	if o.strict {
+		if err := s.checkStrictly(list); err != nil {
+			return err
+		}
+	}
+	w, keep, err := s.openWriter(ctx)
+	if err != nil {
+		return err
+	}
+	receipts, err := openReceipts(o.receipts)
+	if err != nil {
+		return errors.Join(err, w.Close(ctx))
+	}
+	bar := newBar(s.stderr, terminal(s.stderr) && !s.json, totalSize(list), "archiving")
+	result := &writeResult{KeptUntil: keep, feed: &feed{
+		app: s.app, writer: w, idField: o.idField, named: !o.noFile, progress: bar.add,
+		acks:     followAcks(w, receipts, func(n uint64) { bar.say("%s archived", count(n, "entry")) }),
+		template: archive.Record{Type: o.kind, Meta: o.meta, Source: o.source},
+	}}
+	result.run(ctx, list)
+	result.closeErr = closeWriter(ctx, w)
+	result.acks.wait()
+	bar.end()
+	return s.reportWrite(result, w.Stats())
+}
+
+// closing is how long the end of a run may take when it was interrupted.
+const closing = 2 * time.Minute
+
+// closeWriter ends the stream. After an interrupt it gets time to finish: what was accepted is to be archived.
+func closeWriter(ctx context.Context, w *archive.Writer) error {
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closing)
+		defer cancel()
+	}
+	return w.Close(ctx)
+}
+
+func openReceipts(path string) (*os.File, error) {
+	if path == "" {
+		return nil, nil
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+}
+
+// openWriter opens the writer and returns until when, at least, it keeps what it is given.
+func (s *session) openWriter(ctx context.Context) (*archive.Writer, time.Time, error) {
+	l, err := s.openLog(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	days, err := s.Retention.from(now)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	provider, err := s.provider(ctx, l.Origin)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	beat := s.Heartbeat.every
+	if s.Heartbeat.set && beat == 0 {
+		beat = -1
+	}
+	w, err := archive.OpenWriter(ctx, archive.WriterConfig{
+		Store: s.store, Log: l, Key: s.signingKey(l, provider), Writer: s.Writer,
+		BatchEntries: s.BatchEntries, BatchBytes: s.BatchBytes, BatchAge: s.BatchAge, Compression: s.Compression,
+		Heartbeat: beat, RetentionDays: days, GiveUpAfter: s.GiveUpAfter, Logger: s.logger, Software: software(),
+	})
+	if days == 0 {
+		days = l.Retention.Days
+	}
+	return w, archive.Retain(now, days), err
+}
+
+// writeResult is what became of a run of write.
+type writeResult struct {
+	*feed
+	KeptUntil time.Time
+	closeErr  error
+}
+
+type writeJSON struct {
+	Archived   uint64            `json:"archived"`
+	Entries    uint64            `json:"entries"`
+	Complete   bool              `json:"complete"`
+	Empty      uint64            `json:"empty_lines"`
+	Base64     map[string]uint64 `json:"base64"`
+	WithoutID  uint64            `json:"without_id"`
+	Refused    uint64            `json:"refused"`
+	Refusals   []refusal         `json:"refusals"`
+	FirstLost  string            `json:"first_unacknowledged,omitempty"`
+	Segments   uint64            `json:"segments"`
+	Bytes      uint64            `json:"segment_bytes"`
+	Streams    []string          `json:"streams"`
+	KeptUntil  string            `json:"kept_until_at_least"`
+	Durability string            `json:"durability"`
+}
+
+func (s *session) reportWrite(r *writeResult, stats archive.Stats) error {
+	// A read of standard input that blocks goes on after an interrupt; it hands over nothing more.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	first := r.acks.first
+	if first == nil {
+		first = r.unread
+	}
+	err := r.err(first)
+	out := writeJSON{
+		Archived: r.acks.archived, Entries: r.lines, Complete: err == nil, Empty: r.empty, Base64: stats.Base64, WithoutID: r.withoutID,
+		Refused: r.refusals, Refusals: append([]refusal{}, r.refused...), Segments: stats.Segments, Bytes: stats.SegmentBytes,
+		Streams: stats.Streams, KeptUntil: r.KeptUntil.Format(time.RFC3339), Durability: string(archive.Archived),
+	}
+	if first != nil {
+		out.FirstLost = first.String()
+	}
+	if s.json {
+		if printErr := printJSON(s.stdout, out); printErr != nil {
+			return exit(exitNo, printErr)
+		}
+	} else {
+		fmt.Fprint(s.stdout, out.sentences())
+	}
+	if err == nil {
+		return nil
+	}
+	return exit(exitNo, err)
+}
+
+// err is nil if everything that could be read is archived.
+func (r *writeResult) err(first *position) error {
+	switch {
+	case r.unread != nil && r.failure != nil && !errors.Is(r.failure, context.Canceled), r.acks.failure != nil:
+		why := r.acks.failure
+		if why == nil {
+			why = r.failure
+		}
+		said := fmt.Errorf("%s of %s were archived; the first unacknowledged is %s: %w", number(r.acks.archived), count(r.lines, "entry"), first, why)
+		if r.acks.uncertain {
+			return withHint(said, "some of the others may be in the archive all the same: write them again from there, with --id-field so that repetitions can be told")
+		}
+		return withHint(said, "write again from there")
+	case r.stopped || r.unread != nil:
+		return withHint(fmt.Errorf("interrupted: all %s that were read are archived; %s", count(r.acks.archived, "entry"), r.next()), "write again from there")
+	case r.closeErr != nil:
+		return withHint(fmt.Errorf("all %s are archived, but the stream could not be closed: %w", count(r.acks.archived, "entry"), r.closeErr),
+			"verify will say that the stream is silent; the entries are safe")
+	case r.acks.lost != nil:
+		return fmt.Errorf("all %s are archived, but %w", count(r.acks.archived, "entry"), r.acks.lost)
+	case r.refusals > 0:
+		return withHint(fmt.Errorf("%s could not be archived; the first is %s: %s; all others are archived", count(r.refusals, "line"), r.refused[0].At, r.refused[0].Reason),
+			"split such lines, or archive them elsewhere and record their hash")
+	}
+	return nil
+}
+
+func (r *writeResult) next() string {
+	if r.unread == nil {
+		return "standard input was not read to its end"
+	}
+	return "the first that was not is " + r.unread.String()
+}
+
+func (o *writeJSON) sentences() string {
+	var b strings.Builder
+	streams := "no stream"
+	if o.Archived > 0 {
+		streams = "stream " + strings.Join(o.Streams, ", ")
+	}
+	fmt.Fprintf(&b, "%s archived and acknowledged in %s: %s, %s.\n", count(o.Archived, "entry"), streams, count(o.Segments, "segment"), size(o.Bytes))
+	if o.Archived > 0 {
+		fmt.Fprintf(&b, "They cannot be changed or deleted before %s.\n", strings.TrimSuffix(o.KeptUntil, "T00:00:00Z"))
+	}
+	if o.Empty > 0 {
+		fmt.Fprintf(&b, "%s skipped.\n", count(o.Empty, "empty line"))
+	}
+	for _, reason := range slices.Sorted(maps.Keys(o.Base64)) {
+		fmt.Fprintf(&b, "%s kept as base64: %s.\n", count(o.Base64[reason], "entry"), reason)
+	}
+	if o.WithoutID > 0 {
+		fmt.Fprintf(&b, "%s without a usable id got one of their own.\n", count(o.WithoutID, "entry"))
+	}
+	for _, r := range o.Refusals {
+		fmt.Fprintf(&b, "refused: %s: %s\n", r.At, r.Reason)
+	}
+	if more := o.Refused - uint64(len(o.Refusals)); more > 0 {
+		fmt.Fprintf(&b, "refused: %s more\n", count(more, "line"))
+	}
+	return b.String()
+}
