@@ -136,18 +136,24 @@ func (r *Reader) Segments(ctx context.Context) iter.Seq2[SegmentInfo, error] {
 	}
 }
 
-// Entries returns the entries in range, stream by stream in the order in which these were opened. A Line is valid until
+// ReadEntry is an entry line, as it is archived (without its newline) and parsed.
+type ReadEntry struct {
+	Line
+	Bytes []byte
+}
+
+// Entries returns the entries in range, stream by stream in the order in which these were opened. An entry is valid until
 // the next one. Entries of a segment come only once all of it was checked; of one that fails none come, but an error, a
 // [FindingError], and the segments behind it. Any other error is the last element.
-func (r *Reader) Entries(ctx context.Context) iter.Seq2[Line, error] {
+func (r *Reader) Entries(ctx context.Context) iter.Seq2[ReadEntry, error] {
 	in := areas
 	if len(r.cfg.Streams) == 0 {
 		in = []string{dataArea}
 	}
-	return func(yield func(Line, error) bool) {
+	return func(yield func(ReadEntry, error) bool) {
 		for j, err := range r.read(ctx, in, (*readJob).content) {
 			if j == nil {
-				if !yield(Line{}, err) {
+				if !yield(ReadEntry{}, err) {
 					return
 				}
 				continue
@@ -160,7 +166,7 @@ func (r *Reader) Entries(ctx context.Context) iter.Seq2[Line, error] {
 }
 
 // hand yields the lines of one segment. It says whether to go on.
-func (r *Reader) hand(j *readJob, yield func(Line, error) bool) bool {
+func (r *Reader) hand(j *readJob, yield func(ReadEntry, error) bool) bool {
 	if !r.cfg.Unverified && (j.task.byHash || r.v.refuted(j.task.ref.Key)) {
 		return true // the reason has been told
 	}
@@ -173,7 +179,7 @@ func (r *Reader) hand(j *readJob, yield func(Line, error) bool) bool {
 			return nil
 		case l.Index < r.cfg.FirstIndex, end > 0 && l.Index >= end, from != "" && string(l.Timestamp) < from, to != "" && string(l.Timestamp) >= to:
 			return nil
-		case !yield(l, nil):
+		case !yield(ReadEntry{l, line}, nil):
 			return errStopped
 		}
 		return nil
@@ -234,11 +240,12 @@ func (r *Reader) tell(yield func(*readJob, error) bool) bool {
 
 // readJob is one segment on its way through a worker.
 type readJob struct {
-	task   *segmentTask
-	object Object
-	raw    []byte
-	weight int64
-	done   chan struct{}
+	task       *segmentTask
+	unverified bool // its lines are wanted even if they are refuted
+	object     Object
+	raw        []byte
+	weight     int64
+	done       chan struct{}
 }
 
 func (j *readJob) head(ctx context.Context, r *segmentReader) {
@@ -260,13 +267,14 @@ func (j *readJob) content(ctx context.Context, r *segmentReader) {
 	j.object = o
 	r.judgeObject(j.task, o)
 	r.judgeBytes(ctx, j.task, o, b)
+	switch refuted := r.refuted(j.task.ref.Key); {
+	case !refuted:
+		j.raw = r.decoder.raw[:j.task.ref.RawBytes] // as it was just judged
+	case j.unverified && r.decoder != nil:
+		j.raw, _ = r.decoder.decode(b, MaxSegmentBytes) // what is wrong with it is known
+	}
 	if r.decoder == nil {
 		return
-	}
-	if raw := r.decoder.raw; !r.refuted(j.task.ref.Key) {
-		j.raw = raw[:j.task.ref.RawBytes] // as it was just judged
-	} else {
-		j.raw, _ = r.decoder.decode(b, MaxSegmentBytes) // for Unverified: what is wrong is known
 	}
 	r.decoder.raw = nil // the job keeps it
 }
@@ -280,7 +288,7 @@ func (r *Reader) read(ctx context.Context, in []string, work func(*readJob, cont
 		defer cancel()
 		r.v.segments = &segmentPool{v: r.v, take: func(ctx context.Context, t *segmentTask) {
 			if r.wanted(t) {
-				p.add(ctx, t)
+				p.add(ctx, t, r.cfg.Unverified)
 			}
 		}}
 		for range r.v.Workers {
@@ -328,8 +336,8 @@ type readPool struct {
 }
 
 // add is called in order, so that memory is given to the segment that will be handed out first.
-func (p *readPool) add(ctx context.Context, t *segmentTask) {
-	j := &readJob{task: t, weight: min(int64(t.ref.Bytes+2*t.ref.RawBytes), memoryBudget), done: make(chan struct{})}
+func (p *readPool) add(ctx context.Context, t *segmentTask, unverified bool) {
+	j := &readJob{task: t, unverified: unverified, weight: min(int64(t.ref.Bytes+2*t.ref.RawBytes), memoryBudget), done: make(chan struct{})}
 	if p.memory.Acquire(ctx, j.weight) != nil {
 		return
 	}

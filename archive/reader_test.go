@@ -102,7 +102,9 @@ func TestReaderRanges(t *testing.T) {
 		change func(*archive.ReaderConfig)
 		want   []string
 	}{
-		"index":       {func(c *archive.ReaderConfig) { c.Streams, c.FirstIndex, c.EndIndex = []string{segments[0].Stream}, 7, 12 }, ids[7:12]},
+		"index": {func(c *archive.ReaderConfig) {
+			c.Streams, c.FirstIndex, c.EndIndex = []string{segments[0].Stream}, 7, 12
+		}, ids[7:12]},
 		"stream":      {func(c *archive.ReaderConfig) { c.Streams = []string{segments[0].Stream} }, ids},
 		"pattern":     {func(c *archive.ReaderConfig) { c.Streams = []string{"app.*"} }, slices.Concat(ids, more)},
 		"no stream":   {func(c *archive.ReaderConfig) { c.Streams = []string{"other.*"} }, nil},
