@@ -48,7 +48,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func readVectors(t *testing.T, folder string) map[string]*vectors.Vector {
+func readVectors(t testing.TB, folder string) map[string]*vectors.Vector {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(vectorsDir, folder, "*.json"))
 	if err != nil {
