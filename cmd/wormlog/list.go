@@ -42,8 +42,10 @@ func (a *app) listCommand() *cobra.Command {
 	c.Flags().BoolVar(&o.perStream, "streams", false, "one line a stream")
 	c.Flags().BoolVar(&o.inCSV, "csv", false, "print CSV (RFC 4180), for spreadsheets")
 	c.MarkFlagsMutuallyExclusive("objects", "streams")
-	c.MarkFlagsMutuallyExclusive("csv", "json")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if o.inCSV && a.json {
+			return errors.New("--csv and --json are two ways to print the same; choose one")
+		}
 		if o.objects && (o.from != "" || o.to != "" || len(o.streams) > 0) {
 			return errors.New("--objects lists everything under the prefix; --from, --to and --stream are for segments")
 		}
