@@ -21,7 +21,7 @@ bench: ## sealing and verifying beside their floors, per core and on two cores
 	$(GO) test ./archive -count=1 -timeout 30m -run TestBudgets -v -budgets
 
 million: build ## a million entries through wormlog-dev: write and full verify, with resident memory
-	./testdata/million.sh $(BIN)
+	$(GO) run ./internal/million -bin $(BIN)
 
 contract: $(BIN)/versitygw ## the store contract suite on versitygw, a real S3 server on loopback
 	./archive/s3lock/testdata/versitygw.sh $(BIN)/versitygw $(GO) test -count=1 -tags s3server -run OnServer -v ./archive/s3lock
