@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -302,4 +303,27 @@ func brief(ids []string) string {
 		return fmt.Sprintf("%q … (%d)", ids[:20], len(ids))
 	}
 	return fmt.Sprintf("%q", ids)
+}
+
+// EntryKey implements keys.VerificationCopies.
+func (s *site) EntryKey(_ context.Context, id keys.ID) (*keys.VerificationCopy, error) {
+	if c := s.copies[id]; c != nil {
+		return c, nil
+	}
+	return nil, keys.ErrNoVerificationCopy
+}
+
+// intact has the product's own verifier judge the bucket.
+func (s *site) intact() {
+	s.t.Helper()
+	r, err := archive.Verify(s.t.Context(), archive.VerifyConfig{Store: s.mem, LogID: s.log.ID, Copies: s, RequireHMAC: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if r.Verdict != archive.Intact {
+		s.t.Errorf("%s", r)
+		for _, f := range r.Findings {
+			s.t.Error(f)
+		}
+	}
 }

@@ -220,27 +220,6 @@ func benchLines(s *stream) (lines [][]byte) {
 	return lines
 }
 
-func TestAppendAllocates(t *testing.T) {
-	w := benchWriter(t)
-	entries := corpus()
-	i := 0
-	appendOne := func() {
-		if _, err := w.Append(t.Context(), Record{Data: entries[i%len(entries)]}); err != nil {
-			t.Fatal(err)
-		}
-		i++
-	}
-	for range 20_000 {
-		appendOne()
-	}
-	if n := testing.AllocsPerRun(20_000, appendOne); n >= 1 {
-		t.Errorf("%v allocations an entry", n)
-	}
-	if err := w.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // TestSealMemory bounds what the writer holds, whatever goes through it.
 func TestSealMemory(t *testing.T) {
 	entries := corpus()

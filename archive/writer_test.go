@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +99,7 @@ func TestWriterArchives(t *testing.T) {
 		a := s.recheck()
 		a.once(t, ids...)
 		s.agree(a, items)
+		s.intact()
 		if len(a.streams) != 1 || len(a.orphans) != 0 {
 			t.Errorf("%d streams, orphans %q", len(a.streams), a.orphans)
 		}
@@ -207,6 +209,7 @@ func TestControlWriter(t *testing.T) {
 		s.close(w)
 		a := s.recheck()
 		a.once(t, "1")
+		s.intact()
 		if key := a.streams[0].manifests[0].Segments[0].Key; !strings.HasPrefix(key, "control/custodian/segments/") {
 			t.Errorf("segment at %s", key)
 		}
@@ -345,6 +348,7 @@ func TestHeartbeats(t *testing.T) {
 		s.close(w)
 		a := s.recheck()
 		a.once(t, "r0")
+		s.intact()
 		if got := a.streams[0].manifests[0].Open.Liveness; got != "heartbeat:3600" {
 			t.Errorf("liveness %s", got)
 		}
@@ -355,15 +359,16 @@ func TestStreamsReopen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)
 		second := s.newKey(keys.RoleWriter, "app.*", keys.AlgorithmEd25519)
-		current := s.key
+		var current atomic.Pointer[keys.SigningKey]
+		current.Store(s.key)
 		w := s.open(func(c *archive.WriterConfig) {
 			c.Heartbeat = 24 * time.Hour
-			c.Key = func(context.Context) (*keys.SigningKey, error) { return current, nil }
+			c.Key = func(context.Context) (*keys.SigningKey, error) { return current.Load(), nil }
 		})
 		ids, pending := s.add(w, "a", 3)
 		first := w.Stream()
 		s.acknowledged(pending)
-		current = second
+		current.Store(second)
 		time.Sleep(7*24*time.Hour - 2*time.Hour)
 		more, _ := s.add(w, "b", 2) // still the first stream, and in a batch when it ends
 		if w.Stream() != first {
@@ -375,6 +380,7 @@ func TestStreamsReopen(t *testing.T) {
 		s.close(w)
 		a := s.recheck()
 		a.once(t, append(append(ids, more...), last...)...)
+		s.intact()
 		if len(a.streams) != 2 {
 			t.Fatalf("%d streams", len(a.streams))
 		}
@@ -399,6 +405,7 @@ func TestManifestsOutliveTheirStream(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		s.close(w)
+		s.intact()
 		a := s.recheck()
 		if len(a.streams) != 2 {
 			t.Errorf("%d streams", len(a.streams))

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,6 +139,7 @@ func TestCrashAtEveryCreate(t *testing.T) {
 					s.close(again)
 					a := s.recheck()
 					s.agree(a, acknowledged)
+					s.intact()
 					for _, id := range lost {
 						if len(a.byID[id]) == 0 {
 							t.Errorf("%s is not archived", id)
@@ -151,26 +154,38 @@ func TestCrashAtEveryCreate(t *testing.T) {
 // squat puts a foreign object under the next key that fits, just before the writer's own create.
 type squat struct {
 	archive.Store
-	kind  string
-	nth   int
+	s    *site
+	kind string
+	nth  int
+
+	mu    sync.Mutex
 	times int
-	s     *site
 	seen  int
 }
 
 func (q *squat) Create(ctx context.Context, key string, body []byte, o archive.CreateOptions) (archive.Created, error) {
-	if strings.HasPrefix(key, q.kind) {
-		q.seen++
-		if q.seen >= q.nth && q.times > 0 {
-			q.times--
-			if _, err := q.Store.Create(ctx, key, []byte("foreign"), archive.CreateOptions{
-				RetainUntil: o.RetainUntil, SHA256: archive.ManifestDigest([]byte("foreign")),
-			}); err != nil {
-				q.s.t.Error(err)
-			}
+	if q.strikes(key) {
+		if _, err := q.Store.Create(context.WithoutCancel(ctx), key, []byte("foreign"), archive.CreateOptions{
+			RetainUntil: o.RetainUntil, SHA256: archive.ManifestDigest([]byte("foreign")),
+		}); err != nil {
+			q.s.t.Error(err)
 		}
 	}
 	return q.Store.Create(ctx, key, body, o)
+}
+
+func (q *squat) strikes(key string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !strings.HasPrefix(key, q.kind) || q.times == 0 {
+		return false
+	}
+	q.seen++
+	if q.seen >= q.nth {
+		q.times--
+		return true
+	}
+	return false
 }
 
 func (q *squat) dropForeign() {
@@ -206,6 +221,7 @@ func TestFenced(t *testing.T) {
 						a := s.recheck()
 						a.once(t, ids...)
 						s.agree(a, items)
+						s.intact()
 						if got := w.Stats(); got.Fenced < 1 || got.Fenced > uint64(times) || len(got.Streams) != int(got.Fenced)+1 || got.Archived != 12 {
 							t.Errorf("stats %+v", got)
 						}
@@ -235,6 +251,8 @@ func TestFencedWithoutReadPermission(t *testing.T) {
 		s.close(w)
 		a := s.recheck()
 		a.once(t, append(ids, ids...)...)
+		s.mem.Raw().AllowAll()
+		s.intact()
 		for i, item := range items {
 			if e := a.byID[ids[i]][1]; e.leaf != item.Leaf {
 				t.Errorf("the receipt of %s is not for its last place", ids[i])
@@ -421,6 +439,7 @@ func TestAwayForDays(t *testing.T) {
 		last, _ := s.add(w, "c", 2)
 		s.close(w)
 		s.recheck().once(t, append(append(ids, more...), last...)...)
+		s.intact()
 	})
 }
 
@@ -536,17 +555,17 @@ func TestOpenWithoutReadPermissions(t *testing.T) {
 func TestKeyAwayAtReopen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)
-		away := false
+		var away atomic.Bool
 		w := s.open(func(c *archive.WriterConfig) {
 			c.StreamAge = 16 * time.Hour
 			c.Key = func(context.Context) (*keys.SigningKey, error) {
-				if away {
+				if away.Load() {
 					return nil, keys.ErrDenied
 				}
 				return s.key, nil
 			}
 		})
-		away = true
+		away.Store(true)
 		time.Sleep(15*time.Hour + 30*time.Minute)
 		ids, pending := s.add(w, "a", 2)
 		s.acknowledged(pending)
@@ -556,7 +575,7 @@ func TestKeyAwayAtReopen(t *testing.T) {
 		if _, err := w.Append(ctx, archive.Record{}); !errors.Is(err, keys.ErrDenied) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("append: %v", err)
 		}
-		away = false
+		away.Store(false)
 		more, _ := s.add(w, "b", 2)
 		s.close(w)
 		a := s.recheck()
@@ -571,14 +590,17 @@ func TestKeyAwayAtReopen(t *testing.T) {
 func TestClockJumps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)
-		jump := time.Duration(0)
-		w := s.open(func(c *archive.WriterConfig) { c.Now = func() time.Time { return time.Now().Add(jump) } })
+		var jump atomic.Int64
+		w := s.open(func(c *archive.WriterConfig) {
+			c.Now = func() time.Time { return time.Now().Add(time.Duration(jump.Load())) }
+		})
 		for i, j := range []time.Duration{0, -time.Hour, 30 * time.Hour, -48 * time.Hour, 0} {
-			jump = j
+			jump.Store(int64(j))
 			s.add(w, fmt.Sprint(i), 2)
 			flush(t, w)
 		}
 		s.close(w)
+		s.intact()
 		if n := len(s.recheck().byID); n != 10 {
 			t.Errorf("%d entries", n)
 		}
