@@ -165,12 +165,12 @@ func TestScanLarge(t *testing.T) {
 	if _, err := appendCompact(nil, open); err == nil {
 		t.Error("16 MiB of [ are JSON")
 	}
-	members := manyMembers(1_000_000, "")
+	members := manyMembers(300_000, "")
 	if got, err := appendCompact(nil, members); err != nil || !bytes.Equal(got, members) {
-		t.Errorf("a million members: %v", err)
+		t.Errorf("300,000 members: %v", err)
 	}
-	if _, err := appendCompact(nil, manyMembers(1_000_000, `"name000000":0`)); err == nil || err.(*payloadError).fault != faultDuplicate {
-		t.Errorf("a million members, one repeated: %v", err)
+	if _, err := appendCompact(nil, manyMembers(300_000, `"name000000":0`)); err == nil || err.(*payloadError).fault != faultDuplicate {
+		t.Errorf("300,000 members, one repeated: %v", err)
 	}
 	long := append(append([]byte{'"'}, bytes.Repeat([]byte{'x'}, size)...), '"')
 	if got, err := appendCompact(nil, long); err != nil || len(got) != len(long) || !validCompact(long) {

@@ -373,6 +373,7 @@ func (p *lineParser) mapString(dst []byte, limit int) []byte {
 
 // minimalLength returns how many bytes the inside of a valid string stands for, or -1 if its escapes are not minimal.
 func minimalLength(s []byte) (n int) {
+	var room [6]byte
 	for len(s) > 0 {
 		n++
 		if s[0] != '\\' {
@@ -380,7 +381,7 @@ func minimalLength(s []byte) (n int) {
 			continue
 		}
 		r, size := unescape(s)
-		if r < 0 || r > 0x7f || !needsEscape(byte(r)) || string(s[:size]) != string(appendEscape(nil, byte(r))) {
+		if r < 0 || r > 0x7f || !needsEscape(byte(r)) || string(s[:size]) != string(appendEscape(room[:0], byte(r))) {
 			return -1
 		}
 		s = s[size:]

@@ -58,7 +58,7 @@ func appendCompact(dst, src []byte) ([]byte, error) {
 	return append(c.dst, src[c.kept:c.end]...), nil
 }
 
-var compactors = sync.Pool{New: func() any { return new(compactor) }}
+var compactors = sync.Pool{New: func() any { return newCompactor() }}
 
 // compactor is one run of appendCompact.
 type compactor struct {
@@ -70,13 +70,26 @@ type compactor struct {
 	in       openObject
 }
 
-// release makes c ready for another run, without the room that only extraordinary payloads need.
+func newCompactor() *compactor {
+	// One allocation with room for what payloads usually need.
+	room := new(struct {
+		compactor
+		names [96]memberName
+		outer [24]openObject
+	})
+	room.compactor.names.list, room.compactor.outer = room.names[:0], room.outer[:0]
+	return &room.compactor
+}
+
+// release makes c ready for another run, unless it holds room that only extraordinary payloads need.
 func (c *compactor) release() {
-	next := compactor{outer: c.outer[:0]}
-	if cap(c.names.list) <= 1<<12 && cap(c.names.unescaped) <= 1<<16 {
-		next.names = memberNames{list: c.names.list[:0], unescaped: c.names.unescaped[:0]}
+	if cap(c.names.list) > 1<<12 || cap(c.names.unescaped) > 1<<16 {
+		return
 	}
-	*c = next
+	*c = compactor{
+		names: memberNames{list: c.names.list[:0], unescaped: c.names.unescaped[:0]},
+		outer: c.outer[:0],
+	}
 	compactors.Put(c)
 }
 
