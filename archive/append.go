@@ -51,9 +51,9 @@ func (w *Writer) accept(s *scratch) (p Pending, wait <-chan struct{}, err error)
 		return Pending{}, nil, err
 	}
 	size := w.stream.lineSize(s)
-	now := w.stamp()
-	if !now.Before(w.stream.closesAt) {
-		w.askForNextStream()
+	now := w.now()
+	if w.stream.endedBy(now) {
+		signal(w.renewNow)
 		return Pending{}, w.roomLater(), nil
 	}
 	if b := w.open; b != nil && !b.takes(size, &w.cfg) && !w.trySeal() {
@@ -66,9 +66,8 @@ func (w *Writer) accept(s *scratch) (p Pending, wait <-chan struct{}, err error)
 	if w.open == nil {
 		w.startBatch()
 	}
-	p = w.open.add(s, now)
+	p = w.open.add(s, w.stream.stamp(now))
 	w.stream.next++
-	w.lastStamp = now
 	w.pendingBytes += size
 	w.count(s)
 	if w.open.full(&w.cfg) {
@@ -77,15 +76,9 @@ func (w *Writer) accept(s *scratch) (p Pending, wait <-chan struct{}, err error)
 	return p, nil, nil
 }
 
-// stamp returns the time for the next entry: never before the last one's, whatever the clock does.
-func (w *Writer) stamp() time.Time {
-	// Round strips the monotonic reading: with it, two times would compare as the process ran and not as they are written.
-	now := w.cfg.Now().Round(0).UTC()
-	if now.Before(w.lastStamp) {
-		return w.lastStamp
-	}
-	return now
-}
+// now is the time as it is written. Round strips the monotonic reading: with it, two times would compare as the process
+// ran and not as they are written.
+func (w *Writer) now() time.Time { return w.cfg.Now().Round(0).UTC() }
 
 func (w *Writer) count(s *scratch) {
 	w.stats.Accepted++

@@ -227,8 +227,7 @@ type move struct {
 func (w *Writer) detach(lost, next *stream) move {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := move{to: next, at: w.stamp()}
-	w.lastStamp = m.at
+	m := move{to: next, at: next.stamp(w.now())}
 	for _, b := range w.queue {
 		if b.stream == lost {
 			m.queued = append(m.queued, b)
@@ -315,6 +314,7 @@ func (w *Writer) finish() {
 	w.mu.Unlock()
 	for _, b := range left {
 		<-b.placed
+		b.stream.close(errStreamClosed)
 		b.settleLost(cause)
 	}
 	if open != nil {

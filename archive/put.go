@@ -52,7 +52,7 @@ func put(ctx context.Context, s Store, key string, body []byte, contentType stri
 			if done {
 				return p, headErr
 			}
-			err = headErr
+			uncertain, err = true, headErr
 		case errors.Is(err, ErrDenied), errors.Is(err, ErrRefused):
 			return p, putError(key, uncertain, err)
 		case errors.Is(err, ErrThrottled):

@@ -95,7 +95,7 @@ func (w *Writer) takeBuffers() buffers {
 }
 
 func (w *Writer) giveBuffers(b buffers) {
-	if cap(b.raw) > 0 {
+	if cap(b.raw) > 0 && len(w.spare) <= w.queueSize {
 		w.spare = append(w.spare, b.reset(w.cfg.BatchBytes))
 	}
 }
@@ -174,9 +174,18 @@ func (w *Writer) put(ctx context.Context, key string, body []byte, contentType s
 	}
 	p, err := put(ctx, w.cfg.Store, key, body, contentType, until)
 	if err == nil {
-		w.clock.Store(int64(p.Date.Sub(w.cfg.Now())))
+		w.learnTime(p.Date)
 	}
 	return p, err
+}
+
+// learnTime notes how far the store's clock is ahead of ours.
+func (w *Writer) learnTime(store time.Time) {
+	ahead := store.Sub(w.cfg.Now())
+	before := time.Duration(w.clock.Swap(int64(ahead)))
+	if ahead.Abs() > maxClockSkew && before.Abs() <= maxClockSkew {
+		w.log.Warn("the clocks of this machine and of the store went apart; entries get the time of this machine", "store_ahead", ahead)
+	}
 }
 
 // telling is the store, with an eye on its errors: what stalls a writer must not be a secret.
@@ -188,9 +197,9 @@ type telling struct {
 // Create implements [Store].
 func (t telling) Create(ctx context.Context, key string, body []byte, o CreateOptions) (Created, error) {
 	c, err := t.Store.Create(ctx, key, body, o)
-	if err == nil {
+	if err == nil || errors.Is(err, ErrExists) { // the latter is an answer, and settled by reading back
 		t.w.trouble.Store(nil)
-		return c, nil
+		return c, err
 	}
 	t.w.trouble.Store(&err)
 	t.w.log.Warn("an attempt to write failed", "key", key, "error", err)

@@ -43,18 +43,28 @@ func (w *Writer) present() *stream {
 
 // untilRenewal waits until it is time to replace s; false: the writer has ended.
 func (w *Writer) untilRenewal(s *stream) bool {
-	t := time.NewTimer(s.renewAt().Sub(w.cfg.Now()))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-w.renewNow: // a machine that slept has timers that are late
-	case <-w.ctx.Done():
+	for !w.renewalDue(s) {
+		t := time.NewTimer(s.renewAt().Sub(w.now()))
+		select {
+		case <-t.C:
+		case <-w.renewNow: // an entry came after the end: a machine that slept has timers that are late
+		case <-w.ctx.Done():
+		}
+		t.Stop()
+		if w.ctx.Err() != nil {
+			return false
+		}
 	}
-	return w.ctx.Err() == nil
+	return true
 }
 
-// askForNextStream is called when an entry comes after the present stream's end.
-func (w *Writer) askForNextStream() { signal(w.renewNow) }
+// renewalDue is true also when s was replaced already.
+func (w *Writer) renewalDue(s *stream) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	return w.stream != s || !now.Before(s.renewAt()) || s.endedBy(now)
+}
 
 // switchTo ends old and makes next the stream of what comes. The final manifest of old is committed before anything of
 // next, because the queue keeps its order.

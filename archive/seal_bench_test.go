@@ -247,3 +247,21 @@ func TestSealMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A stream's key is gone when the writer is closed, or has failed: nobody can extend the stream later.
+func TestStreamKeyIsDestroyed(t *testing.T) {
+	for _, end := range []func(*Writer){
+		func(w *Writer) { _ = w.Close(t.Context()) },
+		func(w *Writer) { w.fail(ErrDenied); _ = w.Close(t.Context()) },
+	} {
+		w := benchWriter(t)
+		if _, err := w.Append(t.Context(), Record{}); err != nil {
+			t.Fatal(err)
+		}
+		s := w.present()
+		end(w)
+		if _, err := s.ownKey.Signer().Sign(nil); err == nil {
+			t.Error("the stream key still signs")
+		}
+	}
+}

@@ -36,7 +36,8 @@ type stream struct {
 	// stream, even one made in a later manifest, and its lock is set before that is known.
 	manifestsUntil time.Time
 
-	next uint64 // index of the next entry; under the writer's lock
+	next uint64    // index of the next entry; under the writer's lock
+	last time.Time // timestamp of the last entry; under the writer's lock
 
 	before    *stream // the stream that this one continues
 	committed bool    // sequence 0 is in the archive
@@ -55,7 +56,7 @@ func (w *Writer) openStream(ctx context.Context, before *stream) (*stream, error
 	if err != nil {
 		return nil, fmt.Errorf("getting the signing key: %w", err)
 	}
-	opened := w.cfg.Now().Round(0).UTC()
+	opened := w.now()
 	id, err := ulid.New(ulid.Timestamp(opened), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("naming the stream: %w", err)
@@ -77,6 +78,20 @@ func (w *Writer) openStream(ctx context.Context, before *stream) (*stream, error
 	}
 	s.ctx, s.end = context.WithCancelCause(w.ctx)
 	return s, nil
+}
+
+// stamp returns the timestamp for the next entry: never before the last one's, whatever the clock does.
+func (s *stream) stamp(now time.Time) time.Time {
+	if now.After(s.last) {
+		s.last = now
+	}
+	return s.last
+}
+
+// endedBy says that the stream takes no more entries: it is as old as it may be, or the clock was set back so far that the
+// time of an entry could not be told in it.
+func (s *stream) endedBy(now time.Time) bool {
+	return !now.Before(s.closesAt) || s.last.Sub(now) > maxClockSkew
 }
 
 func (s *stream) lineSize(sc *scratch) int { return s.head.size(sc) }

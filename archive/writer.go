@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/wormlog/wormlog/keys"
 )
@@ -59,7 +58,6 @@ type Writer struct {
 	open         *batch
 	queue        []*batch
 	pendingBytes int
-	lastStamp    time.Time
 	room         chan struct{} // closed when there may be room; nil if nobody waits
 	spare        []buffers
 	stats        Stats
@@ -122,7 +120,7 @@ func (w *Writer) noteOpened(s *stream) {
 }
 
 func (w *Writer) makeSealers() error {
-	n := runtime.GOMAXPROCS(0)
+	n := min(runtime.GOMAXPROCS(0), w.queueSize) // each takes some 9 MiB
 	w.sealers = make(chan *sealer, n)
 	for range n {
 		s, err := newSealer(w.cfg.Compression)
