@@ -43,7 +43,7 @@ func (e *MalformedError) Error() string {
 func (e *MalformedError) Unwrap() error { return ErrMalformed }
 
 // ParseLine parses an entry line without its newline. It accepts exactly what a writer produces: of data it demands one
-// compact JSON value and judges nothing else. Errors are *MalformedError.
+// compact JSON value and judges nothing else. Errors are *MalformedError; the Line then means nothing.
 func ParseLine(line []byte) (Line, error) {
 	var l Line
 	err := l.parse(line)
