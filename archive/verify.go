@@ -97,7 +97,7 @@ type verifier struct {
 	keyring   map[keys.ID]*keyState
 	acts      *acts
 	// collecting takes the acts of control streams in the first pass over them; nil afterwards.
-	collecting *acts
+	collecting *takenActs
 	pins       *pins
 	refs       *refs
 	scoped     bool // only some streams or times are looked at: no orphans, no strangers
@@ -159,10 +159,16 @@ func (v *verifier) run(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	v.judgeSettings(ctx)
 	v.loadKeys(ctx)
-	v.judgeReceipts()
 	v.collectActs(ctx)
+	if v.acts.home != nil {
+		v.place(*v.acts.home)
+	}
+	v.judgeSettings(ctx)
+	v.judgeReceipts()
+	if v.Heads != nil && v.Heads.LogID != string(v.log.ID) {
+		return fmt.Errorf("verify: the head file is of the log %s, not of %s", v.Heads.LogID, v.log.ID)
+	}
 	v.scoped = len(v.Streams) > 0 || len(v.pins.only) > 0 || !v.From.IsZero() || !v.To.IsZero()
 	v.segments = newSegmentPool(ctx, v)
 	for _, area := range areas {
@@ -178,6 +184,14 @@ func (v *verifier) run(ctx context.Context) error {
 	v.pins.finish(v)
 	v.judgeEmpty()
 	return ctx.Err()
+}
+
+// place says whether the bucket that is looked at is the log's home.
+func (v *verifier) place(home Home) {
+	v.placement = PlacementHome
+	if here := v.Store.Home(); here.Bucket != home.Bucket || here.Prefix != home.Prefix {
+		v.placement = PlacementCopy
+	}
 }
 
 // areas are the folders that hold manifests/ and segments/: those of the control roles, and the root for data streams.

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -13,16 +14,15 @@ import (
 // acts is what the authority and the custodian have recorded, as far as it bears on a verification. It is complete
 // before data streams are judged.
 type acts struct {
-	mu            sync.Mutex
 	compromised   map[keys.ID]time.Time // since, the earliest if there are several
 	retired       map[keys.ID]time.Time
 	countersigned map[countersign]Hash
 	acknowledged  map[Acknowledged]bool // without reason
 	policies      []datedPolicy         // ascending
 	holds         map[string]hold
-	released      map[string]bool
 	extended      []RetentionExtended
-	disposed      map[string]Disposed
+	disposed      map[string]disposal
+	home          *Home // where the log was moved to, nil if it never was
 }
 
 type countersign struct {
@@ -41,10 +41,28 @@ type hold struct {
 	since time.Time
 }
 
+type disposal struct {
+	Disposed
+	date time.Time // by the store's clock
+}
+
+// refusal says why the disposal does not account for the absence of a stream that had the pinned head; empty if it does.
+func (d disposal) refusal(h Head) string {
+	for _, o := range d.Objects {
+		if o.RetainUntil.After(d.date) {
+			return fmt.Sprintf("the disposal recorded %s covers %s, which was promised until %s", day(d.date), o.Key, day(o.RetainUntil.Time))
+		}
+	}
+	if d.Size < h.Size || d.Size == h.Size && d.Root != h.Root {
+		return fmt.Sprintf("the disposal recorded %s is of %d entries with the root %s", day(d.date), d.Size, d.Root)
+	}
+	return ""
+}
+
 func newActs() *acts {
 	return &acts{
 		compromised: map[keys.ID]time.Time{}, retired: map[keys.ID]time.Time{}, countersigned: map[countersign]Hash{},
-		acknowledged: map[Acknowledged]bool{}, holds: map[string]hold{}, released: map[string]bool{}, disposed: map[string]Disposed{},
+		acknowledged: map[Acknowledged]bool{}, holds: map[string]hold{}, disposed: map[string]disposal{},
 	}
 }
 
@@ -57,7 +75,7 @@ func (v *verifier) collectActs(ctx context.Context) {
 	noPins, _ := newPins(&VerifyConfig{})
 	first := &verifier{
 		VerifyConfig: c, log: v.log, now: v.now, placement: v.placement, keyring: v.keyring, refs: newRefs(),
-		acts: newActs(), collecting: newActs(), reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
+		acts: newActs(), collecting: &takenActs{}, reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
 	}
 	first.Progress = nil
 	first.segments = newSegmentPool(ctx, first)
@@ -65,18 +83,54 @@ func (v *verifier) collectActs(ctx context.Context) {
 		first.walk(ctx, area)
 	}
 	first.segments.wait()
-	slices.SortStableFunc(first.collecting.policies, func(a, b datedPolicy) int { return a.since.Compare(b.since) })
-	v.acts = first.collecting
+	v.acts = first.collecting.inForce()
 }
 
-// take records one act of a verified entry. date is when its manifest was archived, by the store's clock.
-func (a *acts) take(act any, entryType string, date time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch act := act.(type) {
+// takenAct is one act of a verified entry.
+type takenAct struct {
+	act       any
+	entryType string
+	key       keys.ID   // that signed the entry
+	date      time.Time // of the manifest that committed it, by the store's clock
+	timestamp string    // of the entry
+}
+
+// takenActs are the acts of the control streams, as workers come upon them.
+type takenActs struct {
+	mu   sync.Mutex
+	list []takenAct
+}
+
+func (t *takenActs) add(a takenAct) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.list = append(t.list, a)
+}
+
+// inForce puts the acts together in the order of their entries. Those that a key signed after it was compromised have no
+// force, but for the compromises themselves: declaring one can only lessen what is believed.
+func (t *takenActs) inForce() *acts {
+	slices.SortStableFunc(t.list, func(a, b takenAct) int { return strings.Compare(a.timestamp, b.timestamp) })
+	a := newActs()
+	for _, x := range t.list {
+		if x.entryType == ActKeyCompromised {
+			a.apply(x)
+		}
+	}
+	for _, x := range t.list {
+		since, bad := a.compromised[x.key]
+		if x.entryType != ActKeyCompromised && (!bad || x.date.Before(since)) {
+			a.apply(x)
+		}
+	}
+	return a
+}
+
+func (a *acts) apply(x takenAct) {
+	switch act := x.act.(type) {
 	case *KeyAct:
 		since := a.retired
-		if entryType == ActKeyCompromised {
+		if x.entryType == ActKeyCompromised {
 			since = a.compromised
 		}
 		if t, ok := since[act.KeyID]; !ok || act.Since.Before(t) {
@@ -89,15 +143,17 @@ func (a *acts) take(act any, entryType string, date time.Time) {
 	case *Acknowledged:
 		a.acknowledged[Acknowledged{Code: act.Code, Key: act.Key, VersionID: act.VersionID}] = true
 	case *PolicyChanged:
-		a.policies = append(a.policies, datedPolicy{date, act.Retention})
+		a.policies = append(a.policies, datedPolicy{x.date, act.Retention})
+	case *HomeChanged:
+		a.home = &act.Home
 	case *HoldPlaced:
-		a.holds[act.Case] = hold{*act, date}
+		a.holds[act.Case] = hold{*act, x.date}
 	case *HoldReleased:
-		a.released[act.Case] = true
+		delete(a.holds, act.Case)
 	case *RetentionExtended:
 		a.extended = append(a.extended, *act)
 	case *Disposed:
-		a.disposed[act.Stream] = *act
+		a.disposed[act.Stream] = disposal{*act, x.date}
 	}
 }
 
@@ -132,7 +188,7 @@ func (a *acts) promise(stream string, s *SegmentRef) time.Time {
 // held says whether an open case, placed long enough ago to have been carried out, holds a segment.
 func (a *acts) held(stream string, s *SegmentRef, now time.Time) bool {
 	for _, h := range a.holds {
-		if !a.released[h.Case] && now.Sub(h.since) > grace && covers(h.Streams, stream) && overlaps(s, h.From.Time, h.To.Time) {
+		if now.Sub(h.since) > grace && covers(h.Streams, stream) && overlaps(s, h.From.Time, h.To.Time) {
 			return true
 		}
 	}

@@ -29,10 +29,7 @@ func (v *verifier) judgeGenesis(ctx context.Context) (ok bool, err error) {
 		return false, nil
 	}
 	v.log = chosen
-	v.placement = PlacementHome
-	if here := v.Store.Home(); here.Bucket != chosen.Home.Bucket || here.Prefix != chosen.Home.Prefix {
-		v.placement = PlacementCopy
-	}
+	v.place(chosen.Home)
 	v.keyring[genesisAnchor] = &keyState{key: GenesisKey, object: o}
 	v.judgeOthers(g, o.VersionID)
 	v.judgeExt(GenesisKey, o.VersionID, chosen.Ext)

@@ -111,7 +111,7 @@ func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason 
 		return nil, CodeKeyRole, fmt.Sprintf("the key %s has the role %s, but the stream is for the role %s", id, k.record.Role, u.stream.Role())
 	case !k.record.Covers(u.stream.String()):
 		return nil, CodeKeyRole, fmt.Sprintf("the key %s is for %s, not for this stream", id, k.record.Streams)
-	case v.dated(k.object) && u.date.Before(k.object.LastModified):
+	case v.dated(k.object) && u.date.Add(clockSkew).Before(k.object.LastModified):
 		return nil, CodeKeyEarly, fmt.Sprintf("the key record %s was published %s, after this was written %s",
 			id, k.object.LastModified.UTC().Format(secondLayout), u.date.UTC().Format(secondLayout))
 	}

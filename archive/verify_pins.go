@@ -87,11 +87,17 @@ func (p *pins) addLines(lines [][]byte) error {
 	return nil
 }
 
+// drop forgets what somebody asked for.
+func (p *pins) drop(stream, what string) {
+	p.entries[stream] = slices.DeleteFunc(p.entries[stream], func(in interest) bool { return in.what == what })
+}
+
 // judgeReceipts judges the receipts themselves. One that does not hold is no evidence, neither for nor against.
 func (v *verifier) judgeReceipts() {
 	for _, r := range v.pins.receipts {
 		if reason := v.receiptRefusal(r); reason != "" {
 			v.find(CodeReceiptInvalid, "", "", "receipt %d: %s", r.number, reason)
+			v.pins.drop(r.Stream, fmt.Sprintf("receipt %d", r.number))
 		}
 	}
 }
@@ -104,6 +110,8 @@ func (v *verifier) receiptRefusal(r *checkedReceipt) string {
 	switch {
 	case k == nil || !k.usable || r.keyID == genesisAnchor:
 		return fmt.Sprintf("there is no usable key record %s", r.keyID)
+	case !v.acts.compromised[r.keyID].IsZero():
+		return fmt.Sprintf("the key %s is compromised, and a receipt carries no date of the store's", r.keyID)
 	case !k.record.Covers(r.Stream):
 		return fmt.Sprintf("the key %s is for %s, not for the stream %s", r.keyID, k.record.Streams, r.Stream)
 	}
@@ -170,14 +178,21 @@ func (p *pins) finish(v *verifier) {
 		if err != nil || p.met[name] || !v.walked(n) {
 			continue
 		}
-		if _, ok := v.acts.disposed[name]; ok {
-			v.find(CodeExpired, n.ManifestPrefix(), "", "the stream is absent and recorded as disposed")
-			continue
+		why := "no disposal is recorded"
+		if d, ok := v.acts.disposed[name]; ok {
+			if why = d.refusal(h); why == "" {
+				v.find(CodeExpired, n.ManifestPrefix(), "", "the stream is absent and recorded as disposed")
+				continue
+			}
 		}
-		v.find(CodeStreamMissing, n.ManifestPrefix(), "", "the stream is gone; its pinned head has %d entries", h.Size)
+		v.find(CodeStreamMissing, n.ManifestPrefix(), "", "the stream is gone; its pinned head has %d entries; %s", h.Size, why)
 	}
 	for name, list := range p.entries {
 		n, _ := ParseStreamName(name)
+		if _, disposed := v.acts.disposed[name]; disposed && !p.walkedAny(v, name) {
+			v.find(CodeExpired, n.ManifestPrefix(), "", "the stream is absent and recorded as disposed")
+			continue
+		}
 		if p.found[name] < len(list) {
 			p.judgeMissingEntries(v, n, list)
 		}
@@ -185,6 +200,11 @@ func (p *pins) finish(v *verifier) {
 	if len(p.heads) > 0 && v.Heads != nil {
 		v.report.Tail = "pinned " + v.Heads.Taken.String()
 	}
+}
+
+// walkedAny says whether anything of a stream was met.
+func (p *pins) walkedAny(v *verifier, stream string) bool {
+	return slices.ContainsFunc(v.report.Heads, func(h Head) bool { return h.Stream == stream })
 }
 
 // walked says whether a stream was in range.

@@ -297,6 +297,9 @@ func (c *contentCheck) account(raw uint64) {
 }
 
 func (c *contentCheck) judgeUsedKeys() {
+	if c.task.byHash {
+		return
+	}
 	slices.Sort(c.usedKeys)
 	if !slices.Equal(c.usedKeys, c.task.ref.KeyIDs) {
 		c.find(CodeSegmentContent, c.task.ref.Key, c.version, "its entries are signed with the keys %v; its manifest names %v", c.usedKeys, c.task.ref.KeyIDs)
@@ -417,7 +420,7 @@ func (c *contentCheck) judgeMeaning(l *Line) {
 		return
 	}
 	if c.collecting != nil && !c.task.byHash { // what nobody signed is no act
-		c.collecting.take(act, string(l.Type), c.task.date)
+		c.collecting.add(takenAct{act, string(l.Type), keys.ID(l.KeyID), c.task.date, string(l.Timestamp)})
 	}
 }
 

@@ -24,9 +24,11 @@ type streamState struct {
 	opened    time.Time // the store's date of sequence 0
 	final     bool
 
-	noZero   bool // sequence 0 is not there, or not to be believed: nothing after it can be verified
-	whole    bool // every manifest so far was believed
-	pinnedOK bool // a pinned head was met
+	gaps     []gap // not reported yet
+	noZero   bool  // sequence 0 is not there, or not to be believed: nothing after it can be verified
+	saidSo   bool  // that it cannot be verified
+	whole    bool  // every manifest so far was believed
+	pinnedOK bool  // a pinned head was met
 
 	// shortest is the manifest whose lock ends first: it must outlive every later promise of the stream.
 	shortest Object
@@ -56,37 +58,48 @@ func (v *verifier) beginStream(name StreamName) *streamState {
 // if that is not there: what it says about its predecessor pins this one.
 func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *manifestGroup) {
 	v.count(func(c *Counts) { c.Manifests++ })
-	v.judgeGap(s, g)
-	s.next = g.sequence + 1
+	v.noteGap(s, g)
 	if len(g.candidates) == 0 {
+		v.judgeGaps(s)
 		v.find(CodeManifestMissing, g.key, g.versions[0].VersionID, "the manifest is deleted: only delete markers are left of it")
 		v.lose(s)
 		return
 	}
-	pin := v.pinOf(s, next)
+	pin := v.pinOf(next)
 	c, failure := v.choose(s, g, pin)
 	if c == nil {
 		v.judgeFailed(ctx, s, failure, pin)
 		return
 	}
-	v.judgePlacement(g, c, pin)
+	v.judgeGaps(s)
 	v.believe(ctx, s, c)
+	v.judgePlacement(g, c, v.trusted(s, next))
 }
 
-// judgeGap reports sequences that are not there.
-func (v *verifier) judgeGap(s *streamState, g *manifestGroup) {
-	if g.sequence == s.next {
-		return
+// gap is a run of sequences that are not there.
+type gap struct{ from, to uint64 }
+
+// noteGap sees the sequences between the last manifest and this one. They are missing only if something believable comes
+// after them: a forged manifest far ahead proves nothing.
+func (v *verifier) noteGap(s *streamState, g *manifestGroup) {
+	if g.sequence > s.next {
+		s.gaps = append(s.gaps, gap{s.next, g.sequence - 1})
+		s.noZero = s.noZero || s.next == 0
+		v.lose(s)
 	}
-	detail := fmt.Sprintf("sequence %d is missing", s.next)
-	if n := g.sequence - s.next; n > 1 {
-		detail = fmt.Sprintf("%d sequences are missing, %d to %d", n, s.next, g.sequence-1)
+	s.next = g.sequence + 1
+}
+
+// judgeGaps reports the sequences that are not there, now that what follows them is believed.
+func (v *verifier) judgeGaps(s *streamState) {
+	for _, g := range s.gaps {
+		detail := fmt.Sprintf("sequence %d is missing", g.from)
+		if n := g.to - g.from + 1; n > 1 {
+			detail = fmt.Sprintf("%d sequences are missing, %d to %d", n, g.from, g.to)
+		}
+		v.find(CodeManifestMissing, s.name.ManifestKey(g.from), "", "%s", detail)
 	}
-	v.find(CodeManifestMissing, s.name.ManifestKey(s.next), "", "%s", detail)
-	v.lose(s)
-	if s.next == 0 {
-		v.unverifiable(s, "its sequence 0, which says how it is signed, is missing")
-	}
+	s.gaps = nil
 }
 
 // lose notes that the manifest before the next one is not to be had: the chain cannot be judged there, and what it
@@ -98,35 +111,45 @@ func (v *verifier) lose(s *streamState) {
 
 // unverifiable notes once that the signatures of a stream cannot be judged.
 func (v *verifier) unverifiable(s *streamState, why string) {
-	if !s.noZero {
-		s.noZero = true
+	s.noZero = true
+	if !s.saidSo {
+		s.saidSo = true
 		v.find(CodeStreamUnverified, s.name.ManifestPrefix(), "", "the stream cannot be verified: %s", why)
 	}
 }
 
-// pinOf returns what the next manifest says about this one. If several lie under the next key, the one whose signature
-// holds is asked first.
-func (v *verifier) pinOf(s *streamState, next *manifestGroup) *Previous {
+// pinOf returns what the next manifest says about this one, believable or not: a hint at which of several versions is
+// meant, and at what one that fails should have been.
+func (v *verifier) pinOf(next *manifestGroup) *Previous {
 	if next == nil {
 		return nil
 	}
-	var first *Previous
 	for i := range next.candidates {
-		c := &next.candidates[i]
-		p := c.previous()
-		if p == nil {
-			continue
-		}
-		if code, _ := v.judgeIdentity(s, next.stream, next.sequence, c); code == "" && s.streamKey != nil {
-			if code, _ := v.judgeSignature(s, c); code == "" {
-				return p
-			}
-		}
-		if first == nil {
-			first = p
+		if p := next.candidates[i].previous(); p != nil {
+			return p
 		}
 	}
-	return first
+	return nil
+}
+
+// trusted returns what the next manifest says about the one that was just believed, if its signature holds.
+func (v *verifier) trusted(s *streamState, next *manifestGroup) *Previous {
+	if next == nil {
+		return nil
+	}
+	for i := range next.candidates {
+		c := &next.candidates[i]
+		if code, _ := v.judgeIdentity(next.stream, next.sequence, c); code != "" || c.previous() == nil {
+			continue
+		}
+		if v.Level == LevelLocks || s.noZero {
+			return c.previous()
+		}
+		if code, _ := v.judgeSignature(s, c); code == "" {
+			return c.previous()
+		}
+	}
+	return nil
 }
 
 // refusal says why a candidate cannot be believed.
@@ -189,7 +212,7 @@ func (v *verifier) judgeFork(s *streamState, g *manifestGroup, chosen *candidate
 // format, form, signature, meaning (docs/format.md).
 func (v *verifier) judgeCandidate(s *streamState, g *manifestGroup, c *candidate, pin *Previous) (Code, string) {
 	pinned := pin == nil || c.hash == pin.SHA256
-	if code, reason := v.judgeIdentity(s, g.stream, g.sequence, c); code != "" {
+	if code, reason := v.judgeIdentity(g.stream, g.sequence, c); code != "" {
 		if !pinned && code != CodeReadFailed {
 			return CodeManifestAltered, fmt.Sprintf("its SHA-256 is %s, but the next manifest names %s; %s", c.hash, pin.SHA256, reason)
 		}
@@ -205,7 +228,7 @@ func (v *verifier) judgeCandidate(s *streamState, g *manifestGroup, c *candidate
 }
 
 // judgeIdentity judges what one manifest is by itself: readable, of the known form, of this log, stream and sequence.
-func (v *verifier) judgeIdentity(s *streamState, name StreamName, sequence uint64, c *candidate) (Code, string) {
+func (v *verifier) judgeIdentity(name StreamName, sequence uint64, c *candidate) (Code, string) {
 	switch {
 	case errors.Is(c.err, ErrUnknownFormat):
 		return CodeFormat, c.err.Error()
@@ -317,12 +340,7 @@ func (v *verifier) judgeFailed(ctx context.Context, s *streamState, r *refusal, 
 		v.followFailed(ctx, s, c, r.code, pin)
 	}
 	v.lose(s)
-	if s.next == 1 && !s.noZero {
-		s.noZero = true // the finding on sequence 0 says it; what follows is judged by hash alone
-		if r.code != CodeStreamUnverified {
-			v.find(CodeStreamUnverified, s.name.ManifestPrefix(), "", "the stream cannot be verified: its sequence 0 cannot be believed")
-		}
-	}
+	s.noZero = s.noZero || s.next == 1
 }
 
 // followFailed has the segments judged by hash if what the manifest says can be believed although it fails: it is the
@@ -372,7 +390,9 @@ func (v *verifier) isFork(g *manifestGroup, version string) bool {
 func (v *verifier) believe(ctx context.Context, s *streamState, c *candidate) {
 	m := c.manifest
 	v.judgeExt(c.object.Key, c.version.VersionID, m.Ext)
-	if m.Sequence == 0 {
+	if s.noZero {
+		v.unverifiable(s, "its sequence 0, which says how it is signed, is missing or cannot be believed")
+	} else if m.Sequence == 0 {
 		v.believeOpen(s, c)
 	}
 	v.judgeKeyAge(s, c)
