@@ -15,5 +15,8 @@ func DecodeSegment(b []byte, limit uint64) ([]byte, error) {
 	return d.decode(b, limit)
 }
 
+// LeafHash is the leaf of an entry line.
+var LeafHash = leafHash
+
 // EachLine calls f for every line of a decoded segment.
 func EachLine(raw []byte, f func(line []byte) error) error { return lines(raw, f) }

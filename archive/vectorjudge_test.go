@@ -206,8 +206,11 @@ func follows(stored []byte, m *archive.Manifest) error {
 		return err
 	}
 	if before.Final || m.Stream != before.Stream || m.Sequence != before.Sequence+1 ||
-		m.Previous.SHA256 != archive.ManifestDigest(stored) || m.Begin() != before.Tree.Size {
+		m.Previous.SHA256 != archive.ManifestDigest(stored) {
 		return errChain
+	}
+	if m.Begin() != before.Tree.Size {
+		return errTree
 	}
 	sum := before.Range().Clone()
 	for i := range m.Segments {
