@@ -131,7 +131,7 @@ func (p *Segment) seal(s *Stream, first uint64) (archive.Range, error) {
 	leaves := archive.Range{Begin: first, End: first}
 	var raw []byte
 	for _, e := range p.Entries {
-		line, err := e.line()
+		line, err := e.Line()
 		if err != nil {
 			return leaves, err
 		}
@@ -164,8 +164,8 @@ func keyIDs(entries []*Entry) (ids []keys.ID) {
 	return slices.Compact(ids)
 }
 
-// line makes the entry's line, without newline, as docs/format.md describes it.
-func (e *Entry) line() ([]byte, error) {
+// Line makes the entry's line, without newline, as docs/format.md describes it.
+func (e *Entry) Line() ([]byte, error) {
 	signed, err := e.signed()
 	if err != nil {
 		return nil, err

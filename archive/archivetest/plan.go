@@ -124,6 +124,6 @@ func (s *Stream) Entries() (all []*Entry) {
 
 // leaf is the entry's leaf hash.
 func (e *Entry) leaf() (archive.Hash, error) {
-	line, err := e.line()
+	line, err := e.Line()
 	return sha256.Sum256(append([]byte{0}, line...)), err
 }
