@@ -10,10 +10,11 @@ import (
 // Store is the bucket as wormlog sees it: objects that are created once, locked, read, and kept longer. It can neither
 // overwrite nor delete. Keys are relative to the home prefix, which the Store adds and removes.
 //
-// Every method may be called concurrently. Reads are strongly consistent with completed creates and lock changes, as S3
-// promises. Every error wraps exactly one of the Err… sentinels of this package, or the context's error; an error that
-// wraps none of them is to be treated as [ErrUncertain]. A Store does one attempt per Create: what a lost reply means is
-// decided by the caller, which repeats the same bytes. Reads may be retried inside.
+// Every method may be called concurrently, and returns soon after its context ends. Reads are strongly consistent with
+// completed creates and lock changes, as S3 promises. Every error wraps exactly one of the Err… sentinels of this
+// package, or the context's error; an error that wraps none of them is to be treated as [ErrUncertain]. A Store does one
+// attempt per Create: what a lost reply means is decided by the caller, which repeats the same bytes. Reads may be
+// retried inside.
 type Store interface {
 	// Create writes body under key, once: it fails with ErrExists if the key has a current version that is not a delete
 	// marker (If-None-Match: *). The object carries exactly o.Lock and a full-object SHA-256 that the server has checked

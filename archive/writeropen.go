@@ -4,83 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/wormlog/wormlog/keys"
 )
 
-// Defaults and bounds of a [WriterConfig].
-const (
-	defaultBatchEntries = 10_000
-	maxBatchEntries     = 100_000
-	defaultBatchBytes   = 4 << 20
-	maxBatchBytes       = 24 << 20 // leaves room for longer signatures when a batch moves to a stream with another key
-	defaultBatchAge     = 2 * time.Second
-	defaultPending      = 6 // batches
-	defaultUploads      = 4
-	maxClockSkew        = 5 * time.Minute
-)
-
-// complete fills in the defaults, refuses what contradicts itself or the log, and returns the role that the writer's
-// streams need.
-func (c *WriterConfig) complete() (keys.Role, error) {
-	if c.Store == nil || c.Log == nil || c.Key == nil {
-		return "", errors.New("a writer needs a store, a log and a signing key")
-	}
-	if err := checkWriter(c.Writer); err != nil {
-		return "", err
-	}
-	setDefault(&c.BatchEntries, defaultBatchEntries)
-	setDefault(&c.BatchBytes, defaultBatchBytes)
-	setDefault(&c.BatchAge, defaultBatchAge)
-	setDefault(&c.MaxPendingBytes, defaultPending*c.BatchBytes)
-	setDefault(&c.Uploads, defaultUploads)
-	setDefault(&c.StreamAge, maxStreamAge)
-	setDefault(&c.Software, "wormlog")
-	setDefault(&c.RetentionDays, c.Log.Retention.Days)
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
-	if c.Heartbeat == 0 {
-		c.Heartbeat = time.Duration(c.Log.HeartbeatSeconds) * time.Second
-	}
-	return StreamName{Writer: c.Writer}.Role(), c.check()
-}
-
-func setDefault[T comparable](v *T, to T) {
-	var zero T
-	if *v == zero {
-		*v = to
-	}
-}
-
-func (c *WriterConfig) check() error {
-	switch {
-	case c.BatchEntries < 1 || c.BatchEntries > maxBatchEntries:
-		return fmt.Errorf("a batch of %d entries is not within 1 to %d", c.BatchEntries, maxBatchEntries)
-	case c.BatchBytes < 1 || c.BatchBytes > maxBatchBytes:
-		return fmt.Errorf("a batch of %d bytes is not within 1 to %d", c.BatchBytes, maxBatchBytes)
-	case c.BatchAge < 0 || c.GiveUpAfter < 0 || c.Uploads < 1:
-		return errors.New("the batch age, the patience and the number of uploads are not negative")
-	case c.MaxPendingBytes < 2*c.BatchBytes:
-		return fmt.Errorf("%d pending bytes are less than two batches of %d", c.MaxPendingBytes, c.BatchBytes)
-	case c.StreamAge <= 0 || c.StreamAge > maxStreamAge:
-		return fmt.Errorf("a stream age of %s is not within 7 days", c.StreamAge)
-	case c.Heartbeat > 0 && c.Heartbeat%time.Second != 0:
-		return fmt.Errorf("a heartbeat every %s is not in whole seconds", c.Heartbeat)
-	case c.RetentionDays < c.Log.Retention.Days || c.RetentionDays > c.Log.Retention.MaxDays:
-		return fmt.Errorf("a retention of %d days is not within the %d to %d days of the log's policy",
-			c.RetentionDays, c.Log.Retention.Days, c.Log.Retention.MaxDays)
-	}
-	if _, err := c.Compression.level(); err != nil {
-		return err
-	}
-	return checkText("software", c.Software, 128)
-}
+const maxClockSkew = 5 * time.Minute
 
 // checkClock compares our clock with the store's.
 func (w *Writer) checkClock(ctx context.Context) error {
