@@ -265,18 +265,28 @@ func (j *readJob) content(ctx context.Context, r *segmentReader) {
 		return
 	}
 	j.object = o
-	r.judgeObject(j.task, o)
-	r.judgeBytes(ctx, j.task, o, b)
-	switch refuted := r.refuted(j.task.ref.Key); {
-	case !refuted:
-		j.raw = r.decoder.raw[:j.task.ref.RawBytes] // as it was just judged
-	case j.unverified && r.decoder != nil:
-		j.raw, _ = r.decoder.decode(b, MaxSegmentBytes) // what is wrong with it is known
+	if r.judgeObject(j.task, o) {
+		r.judgeBytes(ctx, j.task, o, b)
 	}
-	if r.decoder == nil {
+	if !r.refuted(j.task.ref.Key) {
+		j.raw = r.decoder.raw[:j.task.ref.RawBytes] // as it was just judged
+		r.decoder.raw = nil                         // the job keeps it
 		return
 	}
-	r.decoder.raw = nil // the job keeps it
+	if j.unverified {
+		j.raw = decodeRefuted(b)
+	}
+}
+
+// decodeRefuted returns what can be read of a segment that fails; what is wrong with it is known.
+func decodeRefuted(b []byte) []byte {
+	d, err := newSegmentDecoder()
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	raw, _ := d.decode(b, MaxSegmentBytes)
+	return raw
 }
 
 // read walks the manifests of the areas and yields their segments in order, each after a worker has dealt with it.
