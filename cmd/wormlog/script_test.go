@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/wormlog/wormlog/archive/devserver"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"wormlog": func() {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}})
+}
+
+// TestScripts runs each script against a development server of its own, whose environment is set.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               setUpScript,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"dev": dev,
+			"pin": pin,
+		},
+	})
+}
+
+const testBucket = "wormlog-test"
+
+// scriptServer is a script's server.
+type scriptServer struct {
+	*devserver.Server
+	ahead atomic.Int64 // of the clock
+}
+
+func setUpScript(env *testscript.Env) error {
+	s := new(scriptServer)
+	var err error
+	s.Server, err = devserver.New(devserver.Config{
+		Region: "us-east-1",
+		Now:    func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) },
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := s.Start("127.0.0.1:0"); err != nil {
+		return err
+	}
+	env.Defer(func() { _ = s.Close() })
+	env.Values["server"] = s
+	env.Vars = append(env.Vars, s.Env(testBucket)...)
+	return s.CreateBucket(testBucket, true)
+}
+
+// dev does to the script's server what nobody can do by wormlog:
+//
+//	dev clock DURATION          its clock goes so far ahead
+//	dev deny ACTION [PREFIX]    an IAM permission is taken away
+//	dev expire                  the credentials expire
+//	dev bucket NAME [lock]      one more bucket
+//	dev unlock                  Object Lock is switched off
+//	dev fault OPERATION NTH     the nth request of this kind is lost, and all after it
+//	dev corrupt PREFIX          the first object under it gets other bytes, with checksums to match
+//	dev mark PREFIX             … gets a delete marker
+//	dev drop PREFIX             all objects under it vanish
+//	dev foreign KEY             an object that is nobody's
+//	[!] dev empty               nothing is in the bucket
+func dev(ts *testscript.TestScript, neg bool, args []string) {
+	s := ts.Value("server").(*scriptServer)
+	if len(args) == 0 || neg && args[0] != "empty" {
+		ts.Fatalf("usage: dev VERB [ARGUMENT…]")
+	}
+	arg := func(i int) string {
+		if i < len(args) {
+			return args[i]
+		}
+		return ""
+	}
+	raw := s.Raw()
+	first := func(prefix string) devserver.Version {
+		list, err := raw.Versions(testBucket, prefix)
+		ts.Check(err)
+		for _, v := range list {
+			if !v.Marker {
+				return v
+			}
+		}
+		ts.Fatalf("there is nothing under %q", prefix)
+		return devserver.Version{}
+	}
+	switch args[0] {
+	case "clock":
+		d, err := time.ParseDuration(arg(1))
+		ts.Check(err)
+		s.ahead.Store(int64(d))
+	case "deny":
+		s.Deny(arg(1), arg(2))
+	case "expire":
+		s.RejectCredentials(devserver.AccessKeyID, devserver.TokenExpired)
+	case "bucket":
+		ts.Check(s.CreateBucket(arg(1), arg(2) == "lock"))
+	case "unlock":
+		ts.Check(raw.SetObjectLock(testBucket, false))
+	case "fault":
+		var nth int
+		_, err := fmt.Sscan(arg(2), &nth)
+		ts.Check(err)
+		s.Inject(devserver.Fault{Operation: arg(1), Nth: nth, Times: -1, Status: 500, Code: "InternalError"})
+	case "corrupt":
+		v := first(arg(1))
+		b, err := raw.Body(testBucket, v.Key, v.VersionID)
+		ts.Check(err)
+		b[len(b)/2] ^= 0x10
+		ts.Check(raw.ReplaceBody(testBucket, v.Key, v.VersionID, b))
+	case "mark":
+		_, err := raw.PutVersion(testBucket, devserver.Version{Key: first(arg(1)).Key, Marker: true})
+		ts.Check(err)
+	case "drop":
+		list, err := raw.Versions(testBucket, arg(1))
+		ts.Check(err)
+		for _, v := range list {
+			ts.Check(raw.DeleteVersion(testBucket, v.Key, v.VersionID))
+		}
+	case "foreign":
+		_, err := raw.PutVersion(testBucket, devserver.Version{Key: arg(1), Body: []byte("not ours")})
+		ts.Check(err)
+	case "empty":
+		list, err := raw.Versions(testBucket, "")
+		ts.Check(err)
+		if (len(list) == 0) == neg {
+			ts.Fatalf("the bucket holds %d versions", len(list))
+		}
+	default:
+		ts.Fatalf("unknown: dev %s", strings.Join(args, " "))
+	}
+}
+
+// pin sets WORMLOG_LOG_ID to the log ID that the JSON in the file names.
+func pin(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: pin FILE")
+	}
+	var v struct {
+		LogID string `json:"log_id"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &v))
+	if v.LogID == "" {
+		ts.Fatalf("%s names no log ID", args[0])
+	}
+	ts.Setenv("WORMLOG_LOG_ID", v.LogID)
+}
