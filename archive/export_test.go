@@ -20,3 +20,6 @@ var LeafHash = leafHash
 
 // EachLine calls f for every line of a decoded segment.
 func EachLine(raw []byte, f func(line []byte) error) error { return lines(raw, f) }
+
+// UsualVerdicts are the verdicts of all finding codes.
+var UsualVerdicts = codes

@@ -7,10 +7,9 @@ import (
 
 // middle is a manifest between the example's two: sequence 1, two segments of two and three entries.
 type middle struct {
-	leaves      []string
-	one, two    string // the segments
-	line        string
-	lastVersion string
+	leaves   []string
+	one, two string // the segments
+	line     string
 }
 
 func newMiddle(e *example) *middle {
