@@ -23,6 +23,7 @@ type acts struct {
 	extended      []RetentionExtended
 	disposed      map[string]disposal
 	home          *Home // where the log was moved to, nil if it never was
+	named         map[keys.ID]bool
 }
 
 type countersign struct {
@@ -62,7 +63,7 @@ func (d disposal) refusal(h Head) string {
 func newActs() *acts {
 	return &acts{
 		compromised: map[keys.ID]time.Time{}, retired: map[keys.ID]time.Time{}, countersigned: map[countersign]Hash{},
-		acknowledged: map[Acknowledged]bool{}, holds: map[string]hold{}, disposed: map[string]disposal{},
+		acknowledged: map[Acknowledged]bool{}, holds: map[string]hold{}, disposed: map[string]disposal{}, named: map[keys.ID]bool{},
 	}
 }
 
@@ -76,6 +77,7 @@ func (v *verifier) collectActs(ctx context.Context) {
 	first := &verifier{
 		VerifyConfig: c, log: v.log, now: v.now, placement: v.placement, keyring: v.keyring, refs: newRefs(),
 		acts: newActs(), collecting: &takenActs{}, reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
+		unlisted: map[string]bool{}, continued: map[string]bool{},
 	}
 	first.Progress = nil
 	first.segments = newSegmentPool(ctx, first)
@@ -129,6 +131,7 @@ func (t *takenActs) inForce() *acts {
 func (a *acts) apply(x takenAct) {
 	switch act := x.act.(type) {
 	case *KeyAct:
+		a.named[act.KeyID] = true
 		since := a.retired
 		if x.entryType == ActKeyCompromised {
 			since = a.compromised
@@ -137,6 +140,7 @@ func (a *acts) apply(x takenAct) {
 			since[act.KeyID] = act.Since.Time
 		}
 	case *Countersigned:
+		a.named[act.KeyID] = true
 		for _, h := range act.Heads {
 			a.countersigned[countersign{act.KeyID, h.Stream, h.Sequence}] = h.SHA256
 		}
@@ -159,6 +163,24 @@ func (a *acts) apply(x takenAct) {
 
 func (a *acts) acknowledges(f Finding) bool {
 	return a != nil && a.acknowledged[Acknowledged{Code: string(f.Code), Key: f.Key, VersionID: f.VersionID}]
+}
+
+// names says whether an act of the authority is about a key.
+func (a *acts) names(id keys.ID) bool { return a.named[id] }
+
+// expired says whether a stream is recorded as disposed of, rightly: then what is missing of it may be.
+func (a *acts) expired(stream string) bool {
+	d, ok := a.disposed[stream]
+	return ok && d.refusal(Head{Size: d.Size, Root: d.Root}) == ""
+}
+
+// gone reports an object that is not there: missing, or lawfully disposed of.
+func (v *verifier) gone(code Code, stream, key, version, format string, args ...any) {
+	if v.acts.expired(stream) {
+		v.find(CodeExpired, key, version, "it is absent, and its stream is recorded as disposed")
+		return
+	}
+	v.find(code, key, version, format, args...)
 }
 
 func (a *acts) anyDisposed() bool { return len(a.disposed) > 0 }

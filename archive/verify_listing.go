@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -81,6 +82,9 @@ func (v *verifier) list(ctx context.Context, prefix, startAfter string, f func(g
 			if ctx.Err() == nil {
 				v.find(CodeListFailed, prefix, "", "its versions could not be listed: %v", err)
 			}
+			v.mu.Lock()
+			v.unlisted = append(v.unlisted, prefix)
+			v.mu.Unlock()
 			return false
 		}
 		v.count(func(c *Counts) { c.Versions += uint64(len(g.versions)) })
@@ -89,6 +93,13 @@ func (v *verifier) list(ctx context.Context, prefix, startAfter string, f func(g
 		}
 	}
 	return true
+}
+
+// unseen says whether a listing failed that would have shown a key: then its absence means nothing.
+func (v *verifier) unseen(key string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.ContainsFunc(v.unlisted, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
 // judgeOthers reports what lies over or beside the chosen version of a key: delete markers and further versions. In a
@@ -197,6 +208,9 @@ func (r *refs) excuse(stream string) {
 // judgeUnreferenced looks at everything that no manifest refers to: further versions of segments, orphans, strangers.
 func (v *verifier) judgeUnreferenced(ctx context.Context) {
 	for _, area := range areas {
+		if v.unlisted[area] {
+			continue // what no manifest refers to cannot be told
+		}
 		v.list(ctx, area+"segments/", "", func(g group) bool {
 			v.judgeSegmentGroup(area, g)
 			return ctx.Err() == nil
@@ -216,7 +230,7 @@ func (v *verifier) judgeSegmentGroup(area string, g group) {
 		v.judgeStranger(g)
 		return
 	}
-	if v.refs.excused[stream] {
+	if n, err := ParseStreamName(stream); v.refs.excused[stream] || err == nil && v.unseen(n.ManifestPrefix()) {
 		return
 	}
 	for _, ver := range g.versions {
@@ -234,6 +248,9 @@ func (v *verifier) judgeSegmentGroup(area string, g group) {
 func (v *verifier) judgeBesidePinned(g group, isPinned func(string) bool) {
 	if v.placement == PlacementCopy {
 		return
+	}
+	if !slices.ContainsFunc(g.versions, func(ver Version) bool { return isPinned(ver.VersionID) }) {
+		return // the pinned one is gone: that is the damage, and not what lies there now
 	}
 	for _, ver := range g.versions {
 		switch {

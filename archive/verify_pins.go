@@ -147,10 +147,15 @@ func (p *pins) leave(v *verifier, s *streamState) {
 		return
 	}
 	p.met[name] = true
-	if s.pinnedOK || h.State == StateDisposed {
-		return
+	if s.pinnedOK || s.cut || s.unread || h.State == StateDisposed {
+		return // met, or it is reported already why it could not be
+	}
+	if s.failed != nil && s.failed.manifest != nil && s.failed.manifest.Tree.Size == h.Size {
+		return // the pinned manifest is there and does not verify, which is reported
 	}
 	switch {
+	case !s.whole && s.last != nil && s.last.manifest.Tree.Size > h.Size:
+		// The pinned manifest may be one of those that are reported as missing.
 	case s.last == nil || s.last.manifest.Tree.Size < h.Size || s.last.manifest.Tree.Size == h.Size && !s.whole:
 		v.find(CodeRolledBack, s.name.ManifestPrefix(), "", "the pinned head has %d entries (manifest %s), but the stream now ends before it", h.Size, h.Manifest)
 	case s.whole && v.pinnedMayFollow(s, h):
@@ -175,7 +180,7 @@ func (p *pins) finish(v *verifier) {
 	v.judgeSilent()
 	for name, h := range p.heads {
 		n, err := ParseStreamName(name)
-		if err != nil || p.met[name] || !v.walked(n) {
+		if err != nil || p.met[name] || !v.walked(n) || v.unlisted[n.area()] {
 			continue
 		}
 		why := "no disposal is recorded"
@@ -189,6 +194,9 @@ func (p *pins) finish(v *verifier) {
 	}
 	for name, list := range p.entries {
 		n, _ := ParseStreamName(name)
+		if v.unlisted[n.area()] {
+			continue
+		}
 		if _, disposed := v.acts.disposed[name]; disposed && !p.walkedAny(v, name) {
 			v.find(CodeExpired, n.ManifestPrefix(), "", "the stream is absent and recorded as disposed")
 			continue

@@ -102,8 +102,8 @@ func (r *segmentReader) judge(ctx context.Context, t *segmentTask, memory *semap
 	r.count(func(c *Counts) { c.Segments++; c.Entries += t.ref.Count })
 	if !read {
 		o, ok := r.locate(ctx, t, func(version string) (o Object, err error) { return r.head(ctx, t.ref.Key, version) })
-		if ok {
-			r.judgeObject(t, o)
+		if ok && r.judgeObject(t, o) && !o.HasSHA256 && r.Level != LevelLocks {
+			r.find(CodeReadFailed, t.ref.Key, o.VersionID, "the store keeps no SHA-256 of it, so its content is not known unless it is read (level full)")
 		}
 		return
 	}

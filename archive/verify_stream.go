@@ -24,11 +24,14 @@ type streamState struct {
 	opened    time.Time // the store's date of sequence 0
 	final     bool
 
-	gaps     []gap // not reported yet
-	noZero   bool  // sequence 0 is not there, or not to be believed: nothing after it can be verified
-	saidSo   bool  // that it cannot be verified
-	whole    bool  // every manifest so far was believed
-	pinnedOK bool  // a pinned head was met
+	gaps     []gap      // not reported yet
+	noZero   bool       // sequence 0 is not there, or not to be believed: nothing after it can be verified
+	saidSo   bool       // that it cannot be verified
+	cut      bool       // the listing broke off in it, so where it ends is not known
+	unread   bool       // a manifest could not be read
+	failed   *candidate // the last that was not believed
+	whole    bool       // every manifest so far was believed
+	pinnedOK bool       // a pinned head was met
 
 	// shortest is the manifest whose lock ends first: it must outlive every later promise of the stream.
 	shortest Object
@@ -73,7 +76,8 @@ func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *m
 	}
 	v.judgeGaps(s)
 	v.believe(ctx, s, c)
-	v.judgePlacement(g, c, v.trusted(s, next))
+	v.judgePlacement(s, g, c, v.trusted(s, next))
+	v.judgeKeyAge(s, c)
 }
 
 // gap is a run of sequences that are not there.
@@ -194,7 +198,7 @@ func better(c, chosen *candidate, pin *Previous) bool {
 }
 
 func (v *verifier) judgeFork(s *streamState, g *manifestGroup, chosen *candidate, pin *Previous) {
-	if v.Level == LevelLocks {
+	if s.noZero {
 		return
 	}
 	for i := range g.candidates {
@@ -209,7 +213,8 @@ func (v *verifier) judgeFork(s *streamState, g *manifestGroup, chosen *candidate
 }
 
 // judgeCandidate says why a version cannot be believed; an empty code means that it can. Order of judgement: pinned hash,
-// format, form, signature, meaning (docs/format.md).
+// format, form, signature, meaning (docs/format.md). At the level locks signatures are judged only where they decide which
+// of several versions is the original.
 func (v *verifier) judgeCandidate(s *streamState, g *manifestGroup, c *candidate, pin *Previous) (Code, string) {
 	pinned := pin == nil || c.hash == pin.SHA256
 	if code, reason := v.judgeIdentity(g.stream, g.sequence, c); code != "" {
@@ -218,10 +223,14 @@ func (v *verifier) judgeCandidate(s *streamState, g *manifestGroup, c *candidate
 		}
 		return code, reason
 	}
-	if v.Level == LevelLocks || s.noZero {
+	if v.Level == LevelLocks && len(g.candidates) < 2 || s.noZero {
 		return "", ""
 	}
-	if code, reason := v.judgeSignature(s, c); code != "" {
+	code, reason := v.judgeSignature(s, c)
+	switch {
+	case code == CodeManifestSignature && !pinned:
+		return CodeManifestAltered, fmt.Sprintf("its SHA-256 is %s, but the next manifest names %s; %s", c.hash, pin.SHA256, reason)
+	case code != "":
 		return code, reason
 	}
 	return v.judgeChain(s, c)
@@ -340,6 +349,7 @@ func (v *verifier) judgeFailed(ctx context.Context, s *streamState, r *refusal, 
 		v.followFailed(ctx, s, c, r.code, pin)
 	}
 	v.lose(s)
+	s.failed, s.unread = c, s.unread || r.code == CodeReadFailed
 	s.noZero = s.noZero || s.next == 1
 }
 
@@ -357,11 +367,12 @@ func (v *verifier) followFailed(ctx context.Context, s *streamState, c *candidat
 }
 
 // judgePlacement judges where the believed manifest lies: the pinned version, whatever lies beside it, its lock.
-func (v *verifier) judgePlacement(g *manifestGroup, c *candidate, pin *Previous) {
+func (v *verifier) judgePlacement(s *streamState, g *manifestGroup, c *candidate, pin *Previous) {
 	if v.placement == PlacementCopy {
 		return
 	}
 	if pin != nil && pin.SHA256 == c.hash && pin.VersionID != c.version.VersionID {
+		c.redated = true
 		v.find(CodeVersionReplaced, g.key, c.version.VersionID, "the pinned version %s is gone; this one has equal bytes", pin.VersionID)
 	}
 	for _, ver := range g.versions {
@@ -374,7 +385,10 @@ func (v *verifier) judgePlacement(g *manifestGroup, c *candidate, pin *Previous)
 	if pin != nil && pin.SHA256 == c.hash {
 		promise = pin.RetainUntil.Time
 	}
-	v.judgeLock(c.object, promise, false)
+	if !v.judgeLock(c.object, promise, false) || c.object.Lock.RetainUntil.Before(promise) {
+		return // said already
+	}
+	v.judgeOutliving(s, c.object)
 }
 
 // isFork says whether a version was reported as a fork already.
@@ -395,7 +409,6 @@ func (v *verifier) believe(ctx context.Context, s *streamState, c *candidate) {
 	} else if m.Sequence == 0 {
 		v.believeOpen(s, c)
 	}
-	v.judgeKeyAge(s, c)
 	s.last, s.chained, s.tree, s.final = c, true, m.Range(), m.Final
 	v.judgePromises(s, c)
 	v.pins.meet(s, c)
@@ -408,14 +421,11 @@ func (v *verifier) believeOpen(s *streamState, c *candidate) {
 	s.open, s.opened, s.opener = c.manifest.Open, c.date(), keys.ID(c.line.KeyID)
 	s.streamKey = s.open.StreamKey
 	if s.open.Continues != nil {
-		if v.continued == nil {
-			v.continued = map[string]bool{}
-		}
 		v.continued[s.open.Continues.Stream] = true
 	}
 }
 
-// judgePromises compares the locks of all manifests so far with the latest promise in this one.
+// judgePromises takes note of what a manifest promises, and compares it with the policy.
 func (v *verifier) judgePromises(s *streamState, c *candidate) {
 	if v.placement == PlacementCopy {
 		return
@@ -431,11 +441,12 @@ func (v *verifier) judgePromises(s *streamState, c *candidate) {
 		v.judgePolicy(ref)
 	}
 	v.vouches(s.opener, s.promise)
-	if c.object.RetentionHidden || c.object.Lock.Mode == "" {
-		return
-	}
-	if s.shortest.Key == "" || c.object.Lock.RetainUntil.Before(s.shortest.Lock.RetainUntil) {
-		s.shortest = c.object
+}
+
+// judgeOutliving compares the lock of a manifest, and of the one before it that ends first, with the latest promise so far.
+func (v *verifier) judgeOutliving(s *streamState, o Object) {
+	if s.shortest.Key == "" || o.Lock.RetainUntil.Before(s.shortest.Lock.RetainUntil) {
+		s.shortest = o
 	}
 	if s.shortest.Lock.RetainUntil.Before(s.promise) {
 		v.find(CodeRetentionShort, s.shortest.Key, s.shortest.VersionID, "it is locked until %s, but describes evidence retained until %s",
@@ -480,7 +491,7 @@ func (v *verifier) follow(ctx context.Context, s *streamState, c *candidate, ref
 func (v *verifier) wanted(ref *SegmentRef) bool { return overlaps(ref, v.From, v.To) }
 
 // endStream judges what only the end of a stream shows.
-func (v *verifier) endStream(_ context.Context, s *streamState) {
+func (v *verifier) endStream(s *streamState) {
 	for _, x := range s.suspects {
 		v.add(x.finding)
 	}
@@ -494,7 +505,7 @@ func (v *verifier) endStream(_ context.Context, s *streamState) {
 		head.State = StateFinal
 	}
 	v.report.Heads = append(v.report.Heads, head)
-	if !s.final {
+	if !s.final && !s.cut && !s.unread {
 		v.judgeUnclosed(s)
 	}
 }

@@ -28,6 +28,7 @@ type candidate struct {
 	manifest *Manifest // nil if it could not be parsed
 	line     lineobject.Object
 	err      error // why not, or why it could not be read
+	redated  bool  // another version than the pinned one: its date is not that of the original's writing
 }
 
 // date is when the store says it was written.
@@ -61,7 +62,8 @@ func (v *verifier) walk(ctx context.Context, area string) {
 		}
 		v.judgeManifest(ctx, state, waiting, behind)
 		if next == nil || next.stream != waiting.stream {
-			v.endStream(ctx, state)
+			state.cut = next == nil && v.unlisted[area]
+			v.endStream(state)
 		}
 	}
 	for g := range v.fetchManifests(ctx, area) {
@@ -84,7 +86,7 @@ func (v *verifier) fetchManifests(ctx context.Context, area string) <-chan *mani
 	go func() {
 		defer close(out)
 		for _, prefix := range v.manifestPrefixes(area) {
-			v.list(ctx, prefix, "", func(g group) bool {
+			whole := v.list(ctx, prefix, "", func(g group) bool {
 				m, ok := v.parseManifestKey(area, g)
 				if !ok || !v.inScope(m.stream) {
 					return ctx.Err() == nil
@@ -105,6 +107,9 @@ func (v *verifier) fetchManifests(ctx context.Context, area string) <-chan *mani
 					return false
 				}
 			})
+			if !whole {
+				v.unlisted[area] = true // read only after the channel is closed
+			}
 		}
 	}()
 	return out
