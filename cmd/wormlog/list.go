@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -171,7 +172,7 @@ func (s *session) listSegments(ctx context.Context, o listOptions) error {
 			return nil
 		}
 		if len(now.Findings) > 0 && wrong == nil {
-			wrong = fmt.Errorf("%s is not as it should be: %s", now.Key+now.Stream, strings.Join(now.Findings, " "))
+			wrong = fmt.Errorf("%s is not as it should be: %s", cmp.Or(now.Key, now.Stream), strings.Join(now.Findings, " "))
 		}
 		return out.print(now, now.fields(), now.line(o.perStream))
 	}
@@ -196,10 +197,14 @@ func (s *session) listSegments(ctx context.Context, o listOptions) error {
 		if err := flush(); err != nil {
 			return err
 		}
-		now = &one
-		if o.perStream {
+		if now = &one; o.perStream {
 			now.Key, now.VersionID = "", ""
+			continue
 		}
+		if err := flush(); err != nil { // at once: nothing more of it will come
+			return err
+		}
+		now = nil
 	}
 	if err := errors.Join(flush(), out.end(summary(sum))); err != nil {
 		return err

@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wormlog/wormlog/archive/devserver"
@@ -68,7 +72,7 @@ func setUpScript(env *testscript.Env) error {
 //	dev deny ACTION [PREFIX]    an IAM permission is taken away
 //	dev expire                  the credentials expire
 //	dev bucket NAME [lock]      one more bucket
-//	dev unlock                  Object Lock is switched off
+//	dev default MODE DAYS       the bucket's default retention
 //	dev fault OPERATION NTH     the nth request of this kind is lost, and all after it
 //	dev corrupt PREFIX          the first object under it gets other bytes, with checksums to match
 //	dev mark PREFIX             … gets a delete marker
@@ -109,11 +113,12 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		s.RejectCredentials(devserver.AccessKeyID, devserver.TokenExpired)
 	case "bucket":
 		ts.Check(s.CreateBucket(arg(1), arg(2) == "lock"))
-	case "unlock":
-		ts.Check(raw.SetObjectLock(testBucket, false))
+	case "default":
+		days, err := strconv.Atoi(arg(2))
+		ts.Check(err)
+		ts.Check(setDefault(s.URL(), types.ObjectLockRetentionMode(arg(1)), int32(days)))
 	case "fault":
-		var nth int
-		_, err := fmt.Sscan(arg(2), &nth)
+		nth, err := strconv.Atoi(arg(2))
 		ts.Check(err)
 		s.Inject(devserver.Fault{Operation: arg(1), Nth: nth, Times: -1, Status: 500, Code: "InternalError"})
 	case "corrupt":
@@ -143,6 +148,21 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 	default:
 		ts.Fatalf("unknown: dev %s", strings.Join(args, " "))
 	}
+}
+
+func setDefault(endpoint string, mode types.ObjectLockRetentionMode, days int32) error {
+	client := s3.New(s3.Options{
+		Region: "us-east-1", BaseEndpoint: &endpoint, UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(devserver.AccessKeyID, devserver.SecretAccessKey, ""),
+	})
+	_, err := client.PutObjectLockConfiguration(context.Background(), &s3.PutObjectLockConfigurationInput{
+		Bucket: aws.String(testBucket),
+		ObjectLockConfiguration: &types.ObjectLockConfiguration{
+			ObjectLockEnabled: types.ObjectLockEnabledEnabled,
+			Rule:              &types.ObjectLockRule{DefaultRetention: &types.DefaultRetention{Mode: mode, Days: &days}},
+		},
+	})
+	return err
 }
 
 // pin sets WORMLOG_LOG_ID to the log ID that the JSON in the file names.

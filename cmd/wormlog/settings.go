@@ -94,7 +94,6 @@ var later = map[string]string{
 }
 
 func (s setting) flag() string { return strings.ReplaceAll(s.name, "_", "-") }
-func (s setting) env() string  { return envPrefix + strings.ToUpper(s.name) }
 
 func text(at func(*config) *string) func(*config, string) error {
 	return func(c *config, v string) error { *at(c) = v; return nil }

@@ -83,7 +83,7 @@ func (s *session) write(ctx context.Context, list []input, o writeOptions) error
 		template: archive.Record{Type: o.kind, Meta: o.meta, Source: o.source},
 	}}
 	result.run(ctx, list)
-	result.closeErr = closeWriter(ctx, w)
+	result.closeErr = s.closeWriter(ctx, w)
 	result.acks.wait()
 	bar.end()
 	return s.reportWrite(result, w.Stats())
@@ -92,14 +92,17 @@ func (s *session) write(ctx context.Context, list []input, o writeOptions) error
 // closing is how long the end of a run may take when it was interrupted.
 const closing = 2 * time.Minute
 
-// closeWriter ends the stream. After an interrupt it gets time to finish: what was accepted is to be archived.
-func closeWriter(ctx context.Context, w *archive.Writer) error {
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closing)
-		defer cancel()
-	}
-	return w.Close(ctx)
+// closeWriter ends the stream. An interrupt, before or meanwhile, leaves it time to finish: what was accepted is to be
+// archived.
+func (s *session) closeWriter(ctx context.Context, w *archive.Writer) error {
+	patient, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	stop := context.AfterFunc(ctx, func() {
+		fmt.Fprintln(s.stderr, "wormlog: interrupted; archiving what was read. Interrupt again to give that up")
+		time.AfterFunc(closing, func() { giveUp(fmt.Errorf("interrupted, and not finished within %s", closing)) })
+	})
+	defer stop()
+	return w.Close(patient)
 }
 
 func openReceipts(path string) (*os.File, error) {
@@ -210,7 +213,7 @@ func (r *writeResult) err(first *position) error {
 		}
 		return withHint(said, "write again from there")
 	case r.stopped || r.unread != nil:
-		return withHint(fmt.Errorf("interrupted: all %s that were read are archived; %s", count(r.acks.archived, "entry"), r.next()), "write again from there")
+		return withHint(fmt.Errorf("interrupted: what was read is archived, %s; %s", count(r.acks.archived, "entry"), r.next()), "write again from there")
 	case r.closeErr != nil:
 		return withHint(fmt.Errorf("all %s are archived, but the stream could not be closed: %w", count(r.acks.archived, "entry"), r.closeErr),
 			"verify will say that the stream is silent; the entries are safe")
