@@ -35,7 +35,7 @@ check: $(BIN)/staticcheck ## gofmt, go vet, staticcheck
 	$(BIN)/staticcheck ./...
 
 generate: ## make the vectors anew
-	$(GO) test ./archive -run TestVectors -update
+	$(GO) test ./archive -run TestVectorsAreGenerated -update
 
 build: ## wormlog and wormlog-dev into .bin
 	$(GO) build -trimpath -o $(BIN)/ ./cmd/wormlog ./cmd/wormlog-dev
