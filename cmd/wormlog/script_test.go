@@ -71,6 +71,7 @@ func setUpScript(env *testscript.Env) error {
 //	dev clock DURATION          its clock goes so far ahead
 //	dev deny ACTION [PREFIX]    an IAM permission is taken away
 //	dev expire                  the credentials expire
+//	dev accept                  … and are renewed
 //	dev bucket NAME [lock]      one more bucket
 //	dev default MODE DAYS       the bucket's default retention
 //	dev fault OPERATION NTH     the nth request of this kind is lost, and all after it
@@ -111,6 +112,8 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		s.Deny(arg(1), arg(2))
 	case "expire":
 		s.RejectCredentials(devserver.AccessKeyID, devserver.TokenExpired)
+	case "accept":
+		s.RejectCredentials(devserver.AccessKeyID, devserver.CredentialsAccepted)
 	case "bucket":
 		ts.Check(s.CreateBucket(arg(1), arg(2) == "lock"))
 	case "default":
