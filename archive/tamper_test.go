@@ -81,19 +81,25 @@ func standardArchive(t *testing.T) *archivetest.Archive {
 
 // tamperOptions change how a class is verified. The archive is the untouched one.
 var tamperOptions = map[string]func(a *archivetest.Archive, c *archive.VerifyConfig) error{
-	"":              func(*archivetest.Archive, *archive.VerifyConfig) error { return nil },
-	"another home":  func(*archivetest.Archive, *archive.VerifyConfig) error { return nil },
-	"pinned heads":  func(a *archivetest.Archive, c *archive.VerifyConfig) error { c.Heads = a.HeadFile(); return nil },
-	"no log ID":     func(_ *archivetest.Archive, c *archive.VerifyConfig) error { c.LogID = ""; return nil },
-	"wrong log ID":  func(_ *archivetest.Archive, c *archive.VerifyConfig) error { c.LogID = keys.LogID(strings.Repeat("0", 64)); return nil },
+	"":             func(*archivetest.Archive, *archive.VerifyConfig) error { return nil },
+	"another home": func(*archivetest.Archive, *archive.VerifyConfig) error { return nil },
+	"pinned heads": func(a *archivetest.Archive, c *archive.VerifyConfig) error { c.Heads = a.HeadFile(); return nil },
+	"no log ID":    func(_ *archivetest.Archive, c *archive.VerifyConfig) error { c.LogID = ""; return nil },
+	"wrong log ID": func(_ *archivetest.Archive, c *archive.VerifyConfig) error {
+		c.LogID = keys.LogID(strings.Repeat("0", 64))
+		return nil
+	},
 	"heads disposed": func(a *archivetest.Archive, c *archive.VerifyConfig) error { c.Heads = a.HeadFile(); return nil },
 	"no HMAC keys": func(_ *archivetest.Archive, c *archive.VerifyConfig) error {
 		c.Copies, c.RequireHMAC = nil, false
 		return nil
 	},
 	"no HMAC keys, required": func(_ *archivetest.Archive, c *archive.VerifyConfig) error { c.Copies = nil; return nil },
-	"wrong HMAC keys":        func(_ *archivetest.Archive, c *archive.VerifyConfig) error { c.Copies = wrongCopies{c.Copies}; return nil },
-	"receipt":                withReceipt(nil),
+	"wrong HMAC keys": func(_ *archivetest.Archive, c *archive.VerifyConfig) error {
+		c.Copies = wrongCopies{c.Copies}
+		return nil
+	},
+	"receipt": withReceipt(nil),
 	"receipt without entry": withReceipt(func(r *archive.Receipt) {
 		item := r.Receipts[0]
 		item.Index = 1000

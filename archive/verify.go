@@ -103,13 +103,13 @@ type verifier struct {
 	scoped     bool // only some streams or times are looked at: no orphans, no strangers
 	segments   *segmentPool
 	unlisted   map[string]bool // areas whose manifests could not all be listed
+	keysCut    bool            // the key records could not all be listed
 	continued  map[string]bool // streams that another one continues; used by the walking goroutine alone
 	silent     []silence
 	continues  []continuation
 	ends       map[string]streamEnd
 
 	mu       sync.Mutex
-	unlisted []string // prefixes that could not be listed to the end
 	report   *Report
 	reported map[reportedKey]bool
 	hmacYes  uint64

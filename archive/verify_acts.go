@@ -77,7 +77,7 @@ func (v *verifier) collectActs(ctx context.Context) {
 	first := &verifier{
 		VerifyConfig: c, log: v.log, now: v.now, placement: v.placement, keyring: v.keyring, refs: newRefs(),
 		acts: newActs(), collecting: &takenActs{}, reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
-		unlisted: map[string]bool{}, continued: map[string]bool{},
+		unlisted: map[string]bool{}, continued: map[string]bool{}, keysCut: v.keysCut,
 	}
 	first.Progress = nil
 	first.segments = newSegmentPool(ctx, first)

@@ -14,13 +14,18 @@ func (v *verifier) judgeKeyAge(s *streamState, c *candidate) {
 	if s.streamKey != nil {
 		signer, date = s.opener, s.opened
 	}
+	dated := v.dated(c.object) && !c.redated
 	v.judgeCompromised(s, c, signer, date, c.object.Key, c.version.VersionID)
-	v.judgeRetired(signer, date, c.object.Key, c.version.VersionID)
+	if dated {
+		v.judgeRetired(signer, date, c.object.Key, c.version.VersionID)
+	}
 	for i := range c.manifest.Segments {
 		ref := &c.manifest.Segments[i]
 		for _, id := range ref.KeyIDs {
 			v.judgeCompromised(s, c, id, c.date(), ref.Key, ref.VersionID)
-			v.judgeRetired(id, c.date(), ref.Key, ref.VersionID)
+			if dated {
+				v.judgeRetired(id, c.date(), ref.Key, ref.VersionID)
+			}
 		}
 	}
 	s.countersigned(v, c)

@@ -17,6 +17,7 @@ type keyState struct {
 	object Object
 	record keys.Record
 	usable bool // signed by an authority of this log
+	unread bool // not usable because it could not be read
 
 	mu       sync.Mutex
 	promise  time.Time // the latest retain-until of anything that this key vouches for
@@ -37,7 +38,7 @@ func (k *keyState) vouches(t time.Time) {
 
 // loadKeys reads and judges every key record.
 func (v *verifier) loadKeys(ctx context.Context) {
-	v.list(ctx, keysPrefix, "", func(g group) bool {
+	v.keysCut = !v.list(ctx, keysPrefix, "", func(g group) bool {
 		name, ok := strings.CutSuffix(strings.TrimPrefix(g.key, keysPrefix), ".json")
 		id := keys.ID(name)
 		if !ok || id.Valid() != nil {
@@ -62,6 +63,7 @@ func (v *verifier) loadKey(ctx context.Context, id keys.ID, g group) {
 		b, o, err := v.get(ctx, g.key, ver.VersionID, keys.MaxRecord)
 		if err != nil && !errors.Is(err, ErrTooLarge) {
 			v.find(CodeReadFailed, g.key, ver.VersionID, "it could not be read: %v", err)
+			k.unread = true
 			return
 		}
 		if err == nil {
@@ -104,7 +106,10 @@ func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason 
 	k = v.keyring[id]
 	switch {
 	case k == nil:
-		return nil, CodeKeyUnknown, fmt.Sprintf("there is no key record %s", id)
+		code, reason = v.absentKey(id)
+		return nil, code, reason
+	case k.unread:
+		return nil, CodeReadFailed, fmt.Sprintf("the key record %s could not be read", id)
 	case !k.usable:
 		return nil, CodeStreamUnverified, fmt.Sprintf("the key record %s could not be used", id)
 	case k.record.Role != u.stream.Role():
@@ -116,6 +121,31 @@ func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason 
 			id, k.object.LastModified.UTC().Format(secondLayout), u.date.UTC().Format(secondLayout))
 	}
 	return k, "", ""
+}
+
+// absentKey says what it means that there is no record of a key.
+func (v *verifier) absentKey(id keys.ID) (code Code, reason string) {
+	for _, a := range v.log.Authorities {
+		if a.ID() == id {
+			return CodeKeyRole, fmt.Sprintf("the key %s is that of the %s authority, which signs genesis and key records only", id, a.Name)
+		}
+	}
+	switch {
+	case v.keysCut:
+		return CodeReadFailed, fmt.Sprintf("the key record %s was not found, and not all could be listed", id)
+	case v.acts.names(id):
+		return CodeStreamUnverified, fmt.Sprintf("the key record %s is gone", id)
+	}
+	return CodeKeyUnknown, fmt.Sprintf("there is no key record %s", id)
+}
+
+// judgeLostKeys reports the key records that are not there although the authority's acts prove that they were.
+func (v *verifier) judgeLostKeys() {
+	for id := range v.acts.named {
+		if v.keyring[id] == nil && !v.keysCut {
+			v.find(CodeRecordMissing, RecordKey(id), "", "the key record is gone; an act of the authority names it")
+		}
+	}
 }
 
 // dated says whether the store's date of an object is that of its writing: not so in a copy, and not of a replica.

@@ -82,9 +82,6 @@ func (v *verifier) list(ctx context.Context, prefix, startAfter string, f func(g
 			if ctx.Err() == nil {
 				v.find(CodeListFailed, prefix, "", "its versions could not be listed: %v", err)
 			}
-			v.mu.Lock()
-			v.unlisted = append(v.unlisted, prefix)
-			v.mu.Unlock()
 			return false
 		}
 		v.count(func(c *Counts) { c.Versions += uint64(len(g.versions)) })
@@ -93,13 +90,6 @@ func (v *verifier) list(ctx context.Context, prefix, startAfter string, f func(g
 		}
 	}
 	return true
-}
-
-// unseen says whether a listing failed that would have shown a key: then its absence means nothing.
-func (v *verifier) unseen(key string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.ContainsFunc(v.unlisted, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
 // judgeOthers reports what lies over or beside the chosen version of a key: delete markers and further versions. In a
@@ -208,9 +198,6 @@ func (r *refs) excuse(stream string) {
 // judgeUnreferenced looks at everything that no manifest refers to: further versions of segments, orphans, strangers.
 func (v *verifier) judgeUnreferenced(ctx context.Context) {
 	for _, area := range areas {
-		if v.unlisted[area] {
-			continue // what no manifest refers to cannot be told
-		}
 		v.list(ctx, area+"segments/", "", func(g group) bool {
 			v.judgeSegmentGroup(area, g)
 			return ctx.Err() == nil
@@ -230,7 +217,7 @@ func (v *verifier) judgeSegmentGroup(area string, g group) {
 		v.judgeStranger(g)
 		return
 	}
-	if n, err := ParseStreamName(stream); v.refs.excused[stream] || err == nil && v.unseen(n.ManifestPrefix()) {
+	if v.refs.excused[stream] || v.unlisted[area] { // what no manifest refers to cannot be told
 		return
 	}
 	for _, ver := range g.versions {

@@ -139,24 +139,45 @@ func (p *pins) meet(s *streamState, c *candidate) {
 	}
 }
 
-// leave judges a stream that was walked to its end.
-func (p *pins) leave(v *verifier, s *streamState) {
+// see notes that the pinned head is under a manifest key, whether it will be believed or not.
+func (p *pins) see(s *streamState, g *manifestGroup) {
+	h, ok := p.heads[s.name.String()]
+	for i := range g.candidates {
+		s.pinSeen = s.pinSeen || ok && g.candidates[i].hash == h.Manifest
+	}
+}
+
+// leave judges a stream that was walked to its end. It says whether the pinned head is gone from it: what else its early
+// end shows is no damage of its own.
+func (p *pins) leave(v *verifier, s *streamState) (rolledBack bool) {
 	name := s.name.String()
 	h, ok := p.heads[name]
 	if !ok {
-		return
+		return false
 	}
 	p.met[name] = true
-	if s.pinnedOK || s.cut || s.unread || h.State == StateDisposed {
-		return // met, or it is reported already why it could not be
+	if s.pinnedOK || s.pinSeen || s.cut || h.State == StateDisposed {
+		return false
 	}
-	if s.failed != nil && s.failed.manifest != nil && s.failed.manifest.Tree.Size == h.Size {
-		return // the pinned manifest is there and does not verify, which is reported
-	}
+	v.refs.excuse(name)
+	p.judgeLostHead(v, s, h)
+	return true
+}
+
+// judgeLostHead reports a pinned head that is not in its stream, unless that was said already: of a manifest that could
+// not be read, of one that lies in its place, or of a gap.
+func (p *pins) judgeLostHead(v *verifier, s *streamState, h Head) {
 	switch {
-	case !s.whole && s.last != nil && s.last.manifest.Tree.Size > h.Size:
+	case s.unread:
+	case s.failed != nil:
+		if codes[s.failed.code] != Tampered {
+			s.failed.code, s.failed.reason = CodeManifestAltered, fmt.Sprintf("the pinned head, manifest %s, is not in its place: %s", h.Manifest, s.failed.reason)
+		}
+	case v.acts.expired(h.Stream):
+		v.find(CodeExpired, s.name.ManifestPrefix(), "", "the pinned head is absent, and the stream is recorded as disposed")
+	case !s.whole && s.last != nil && s.last.manifest.Tree.Size >= h.Size:
 		// The pinned manifest may be one of those that are reported as missing.
-	case s.last == nil || s.last.manifest.Tree.Size < h.Size || s.last.manifest.Tree.Size == h.Size && !s.whole:
+	case s.last == nil || s.last.manifest.Tree.Size < h.Size:
 		v.find(CodeRolledBack, s.name.ManifestPrefix(), "", "the pinned head has %d entries (manifest %s), but the stream now ends before it", h.Size, h.Manifest)
 	case s.whole && v.pinnedMayFollow(s, h):
 		v.find(CodeRolledBack, s.name.ManifestPrefix(), "", "the pinned head, manifest %s, is gone; the stream ends with the same %d entries before it", h.Manifest, h.Size)
@@ -178,11 +199,13 @@ func (p *pins) finish(v *verifier) {
 		return
 	}
 	v.judgeSilent()
+	v.judgeContinued()
 	for name, h := range p.heads {
 		n, err := ParseStreamName(name)
 		if err != nil || p.met[name] || !v.walked(n) || v.unlisted[n.area()] {
 			continue
 		}
+		p.met[name] = true
 		why := "no disposal is recorded"
 		if d, ok := v.acts.disposed[name]; ok {
 			if why = d.refusal(h); why == "" {

@@ -24,6 +24,7 @@ type segmentTask struct {
 	byHash    bool       // the stream's signatures cannot be judged: only what a hash pins is
 	promise   time.Time  // until when it must be locked
 	held      bool       // an open case holds it
+	hashOnly  bool       // nor can what the manifest says of its content
 	interests []interest // entries that somebody has a receipt or a copy of
 }
 
@@ -156,6 +157,7 @@ func (r *segmentReader) locate(ctx context.Context, t *segmentTask, ask func(ver
 
 // locateElsewhere looks through all versions of the key for one with the bytes that the manifest names.
 func (r *segmentReader) locateElsewhere(ctx context.Context, t *segmentTask, ask func(version string) (Object, error)) (Object, bool) {
+	var other Version // the newest that is there
 	for g, err := range groups(ctx, r.Store, t.ref.Key, "") {
 		if err != nil {
 			r.find(CodeReadFailed, t.ref.Key, t.ref.VersionID, "the pinned version is not there, and the others could not be listed: %v", err)
@@ -165,6 +167,7 @@ func (r *segmentReader) locateElsewhere(ctx context.Context, t *segmentTask, ask
 			break
 		}
 		for _, ver := range g.originals() {
+			other = ver
 			if uint64(ver.Size) != t.ref.Bytes {
 				continue
 			}
@@ -178,7 +181,11 @@ func (r *segmentReader) locateElsewhere(ctx context.Context, t *segmentTask, ask
 			return o, true
 		}
 	}
-	r.find(CodeSegmentMissing, t.ref.Key, t.ref.VersionID, "the segment of %d entries from %d on is gone", t.ref.Count, t.ref.FirstIndex)
+	if other.VersionID != "" && r.placement == PlacementCopy {
+		r.find(CodeSegmentAltered, t.ref.Key, other.VersionID, "no version has the SHA-256 %s that the manifest names", t.ref.SHA256)
+		return Object{}, false
+	}
+	r.gone(CodeSegmentMissing, t.stream.String(), t.ref.Key, t.ref.VersionID, "the segment of %d entries from %d on is gone", t.ref.Count, t.ref.FirstIndex)
 	return Object{}, false
 }
 
@@ -216,6 +223,9 @@ func (r *segmentReader) judgeBytes(ctx context.Context, t *segmentTask, o Object
 	}
 	if h := Hash(sha256.Sum256(b)); h != t.ref.SHA256 {
 		r.find(CodeSegmentAltered, t.ref.Key, o.VersionID, "its bytes have the SHA-256 %s; its manifest names %s", h, t.ref.SHA256)
+		return
+	}
+	if t.hashOnly {
 		return
 	}
 	if r.decoder == nil {

@@ -24,14 +24,15 @@ type streamState struct {
 	opened    time.Time // the store's date of sequence 0
 	final     bool
 
-	gaps     []gap      // not reported yet
-	noZero   bool       // sequence 0 is not there, or not to be believed: nothing after it can be verified
-	saidSo   bool       // that it cannot be verified
-	cut      bool       // the listing broke off in it, so where it ends is not known
-	unread   bool       // a manifest could not be read
-	failed   *candidate // the last that was not believed
-	whole    bool       // every manifest so far was believed
-	pinnedOK bool       // a pinned head was met
+	gaps     []gap    // not reported yet
+	noZero   bool     // sequence 0 is not there, or not to be believed: nothing after it can be verified
+	saidSo   bool     // that it cannot be verified
+	cut      bool     // the listing broke off in it, so where it ends is not known
+	unread   bool     // something of it could not be read
+	failed   *refusal // why the last manifest was not believed, if so; to be reported yet
+	whole    bool     // every manifest so far was believed
+	pinnedOK bool     // a pinned head was met
+	pinSeen  bool     // a pinned head is there, believed or not
 
 	// shortest is the manifest whose lock ends first: it must outlive every later promise of the stream.
 	shortest Object
@@ -61,10 +62,12 @@ func (v *verifier) beginStream(name StreamName) *streamState {
 // if that is not there: what it says about its predecessor pins this one.
 func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *manifestGroup) {
 	v.count(func(c *Counts) { c.Manifests++ })
+	v.tellFailed(s)
 	v.noteGap(s, g)
+	v.pins.see(s, g)
 	if len(g.candidates) == 0 {
 		v.judgeGaps(s)
-		v.find(CodeManifestMissing, g.key, g.versions[0].VersionID, "the manifest is deleted: only delete markers are left of it")
+		v.gone(CodeManifestMissing, s.name.String(), g.key, g.versions[0].VersionID, "the manifest is deleted: only delete markers are left of it")
 		v.lose(s)
 		return
 	}
@@ -101,7 +104,7 @@ func (v *verifier) judgeGaps(s *streamState) {
 		if n := g.to - g.from + 1; n > 1 {
 			detail = fmt.Sprintf("%d sequences are missing, %d to %d", n, g.from, g.to)
 		}
-		v.find(CodeManifestMissing, s.name.ManifestKey(g.from), "", "%s", detail)
+		v.gone(CodeManifestMissing, s.name.String(), s.name.ManifestKey(g.from), "", "%s", detail)
 	}
 	s.gaps = nil
 }
@@ -118,7 +121,14 @@ func (v *verifier) unverifiable(s *streamState, why string) {
 	s.noZero = true
 	if !s.saidSo {
 		s.saidSo = true
-		v.find(CodeStreamUnverified, s.name.ManifestPrefix(), "", "the stream cannot be verified: %s", why)
+		verdict := codes[CodeStreamUnverified]
+		switch {
+		case v.acts.expired(s.name.String()):
+			verdict = Information
+		case s.unread:
+			verdict = NotChecked
+		}
+		v.findAs(verdict, CodeStreamUnverified, s.name.ManifestPrefix(), "", "the stream cannot be verified: %s", why)
 	}
 }
 
@@ -340,17 +350,25 @@ func (v *verifier) judgeEntryKeys(s *streamState, c *candidate) (Code, string) {
 // something.
 func (v *verifier) judgeFailed(ctx context.Context, s *streamState, r *refusal, pin *Previous) {
 	c := r.candidate
-	if r.code == CodeStreamUnverified {
+	s.unread = s.unread || r.code == CodeReadFailed
+	if r.code == CodeStreamUnverified || r.code == CodeReadFailed && c.err == nil { // its key could not be had
 		v.unverifiable(s, r.reason)
 	} else {
-		v.find(r.code, c.version.Key, c.version.VersionID, "%s", r.reason)
+		s.failed = r
 	}
 	if c.manifest != nil && r.code != CodeManifestForeign {
 		v.followFailed(ctx, s, c, r.code, pin)
 	}
 	v.lose(s)
-	s.failed, s.unread = c, s.unread || r.code == CodeReadFailed
 	s.noZero = s.noZero || s.next == 1
+}
+
+// tellFailed reports the manifest that was not believed, once it is known what follows it.
+func (v *verifier) tellFailed(s *streamState) {
+	if r := s.failed; r != nil {
+		v.find(r.code, r.candidate.version.Key, r.candidate.version.VersionID, "%s", r.reason)
+	}
+	s.failed = nil
 }
 
 // followFailed has the segments judged by hash if what the manifest says can be believed although it fails: it is the
@@ -361,7 +379,8 @@ func (v *verifier) followFailed(ctx context.Context, s *streamState, c *candidat
 		ref := &c.manifest.Segments[i]
 		v.refs.add(ref.Key, ref.VersionID)
 		if byHash && v.wanted(ref) {
-			v.segments.add(ctx, &segmentTask{stream: s.name, ref: *ref, date: c.date(), byHash: true})
+			// What else a wrong manifest says of a segment may be what is wrong with it.
+			v.segments.add(ctx, &segmentTask{stream: s.name, ref: *ref, date: c.date(), byHash: true, hashOnly: codes[code] == Tampered})
 		}
 	}
 }
@@ -421,6 +440,7 @@ func (v *verifier) believeOpen(s *streamState, c *candidate) {
 	s.open, s.opened, s.opener = c.manifest.Open, c.date(), keys.ID(c.line.KeyID)
 	s.streamKey = s.open.StreamKey
 	if s.open.Continues != nil {
+		v.continues = append(v.continues, continuation{*s.open.Continues, s.name.String()})
 		v.continued[s.open.Continues.Stream] = true
 	}
 }
@@ -495,7 +515,9 @@ func (v *verifier) endStream(s *streamState) {
 	for _, x := range s.suspects {
 		v.add(x.finding)
 	}
-	v.pins.leave(v, s)
+	rolledBack := v.pins.leave(v, s)
+	v.tellFailed(s)
+	v.noteEnd(s)
 	if s.last == nil {
 		return
 	}
@@ -505,7 +527,7 @@ func (v *verifier) endStream(s *streamState) {
 		head.State = StateFinal
 	}
 	v.report.Heads = append(v.report.Heads, head)
-	if !s.final && !s.cut && !s.unread {
+	if !s.final && !s.cut && !s.unread && !rolledBack {
 		v.judgeUnclosed(s)
 	}
 }

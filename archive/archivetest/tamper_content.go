@@ -216,7 +216,9 @@ var orderClasses = []Class{
 }
 
 // cutTail removes the last manifest of a stream that lives.
-func cutTail(t Tamperer, a *Archive) (string, string, error) { return remove(t, a.Manifest(PaymentsC, 2)) }
+func cutTail(t Tamperer, a *Archive) (string, string, error) {
+	return remove(t, a.Manifest(PaymentsC, 2))
+}
 
 func removeStream(name string) func(t Tamperer, a *Archive) (string, string, error) {
 	return func(t Tamperer, a *Archive) (string, string, error) {

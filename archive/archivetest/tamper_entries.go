@@ -61,7 +61,10 @@ var entryClasses = []Class{
 		p := a.Segment(GatewayA, 1, 1)
 		err := a.Forge(t, GatewayA, func(*Stream) {
 			p.Entries[2].Key = a.Keys[Payments2]
-			p.Edit = func(r *archive.SegmentRef) { r.KeyIDs = r.KeyIDs[:0]; r.KeyIDs = append(r.KeyIDs, a.Keys[GatewayKey].ID) }
+			p.Edit = func(r *archive.SegmentRef) {
+				r.KeyIDs = r.KeyIDs[:0]
+				r.KeyIDs = append(r.KeyIDs, a.Keys[GatewayKey].ID)
+			}
 		})
 		return p.Ref.Key, p.VersionID, err
 	}},
