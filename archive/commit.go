@@ -3,6 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -175,7 +176,7 @@ func (w *Writer) acknowledge(group []*batch) {
 		w.pendingBytes -= b.bytes
 		w.giveBuffers(b.buffers)
 	}
-	w.queue = append(w.queue[:0], w.queue[len(group):]...)
+	w.queue = slices.Delete(w.queue, 0, len(group))
 	if w.open != nil && w.open.due {
 		w.trySeal()
 	}

@@ -77,7 +77,7 @@ func (s *sealer) seal(b *batch) error {
 		}
 		leaf := s.leafHash(line)
 		leaves.Append(leaf)
-		e.leaves = append(e.leaves, leaf)
+		e.add(b.raw[sl.id:sl.idEnd()], sl.after, leaf)
 	}
 	b.fate.entries = e
 	b.sealed = s.zstd.EncodeAll(b.raw, b.sealed[:0])
@@ -116,23 +116,21 @@ func (s *sealer) leafHash(line []byte) Hash {
 	return s.sum
 }
 
-// newEntries notes the IDs and times of a batch's entries, and makes room for their leaves.
+// newEntries makes room for what receipts will say of a batch's entries. IDs are mostly ULIDs, or not much longer.
 func newEntries(b *batch) entries {
-	n, idBytes := len(b.slots), 0
-	for _, sl := range b.slots {
-		idBytes += int(sl.idEnd() - sl.id)
-	}
-	e := entries{
-		ids:    make([]byte, 0, idBytes),
+	n := len(b.slots)
+	return entries{
+		ids:    make([]byte, 0, n*32),
 		idEnds: make([]uint32, 0, n),
 		start:  b.firstTime,
 		after:  make([]time.Duration, 0, n),
 		leaves: make([]Hash, 0, n),
 	}
-	for _, sl := range b.slots {
-		e.ids = append(e.ids, b.raw[sl.id:sl.idEnd()]...)
-		e.idEnds = append(e.idEnds, uint32(len(e.ids)))
-		e.after = append(e.after, sl.after)
-	}
-	return e
+}
+
+func (e *entries) add(id []byte, after time.Duration, leaf Hash) {
+	e.ids = append(e.ids, id...)
+	e.idEnds = append(e.idEnds, uint32(len(e.ids)))
+	e.after = append(e.after, after)
+	e.leaves = append(e.leaves, leaf)
 }
