@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -219,34 +218,6 @@ func benchLines(s *stream) (lines [][]byte) {
 		lines = append(lines, line[:len(line)-1])
 	}
 	return lines
-}
-
-// TestSealMemory bounds what the writer holds, whatever goes through it.
-func TestSealMemory(t *testing.T) {
-	entries := corpus()
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	w := benchWriter(t)
-	for i := range 200_000 {
-		if _, err := w.Append(t.Context(), Record{Data: entries[i%len(entries)]}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	const limit = 56 << 20 // live; the collector lets the heap grow to twice of it
-	if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > limit {
-		t.Errorf("the writer holds %d MiB", held>>20)
-	} else {
-		t.Logf("the writer holds %d MiB", held>>20)
-	}
-	if err := w.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A stream's key is gone when the writer is closed, or has failed: nobody can extend the stream later.
