@@ -38,8 +38,7 @@ func (a *app) catCommand() *cobra.Command {
 			"  wormlog cat --stream 'payments.*' | jq .eventName",
 		Args: cobra.NoArgs,
 	}
-	addFlags(c.Flags(), groupBucket)
-	addFlag(c.Flags(), "verification_secrets")
+	addFlags(c.Flags(), groupBucket, groupCopies)
 	addRangeFlags(c, &o.from, &o.to, &o.streams)
 	f := c.Flags()
 	f.StringVar(&o.index, "index", "", "only the entry with this index in the stream, or 10-20")

@@ -14,7 +14,7 @@ func (a *app) configCommand() *cobra.Command {
 		Example: "  wormlog config\n  WORMLOG_BUCKET=acme-audit wormlog config --json",
 		Args:    cobra.NoArgs,
 	}
-	addFlags(c.Flags(), groupBucket, groupKeys, groupInit, groupWrite)
+	addFlags(c.Flags(), groupBucket, groupCopies, groupInit, groupWriter, groupWrite)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		l, err := load(a.file, a.environ, c.Flags())
 		if err != nil {

@@ -29,7 +29,7 @@ func (a *app) initCommand() *cobra.Command {
 			"  wormlog init --writer billing       # later: a signing key for one more writer",
 		Args: cobra.NoArgs,
 	}
-	addFlags(c.Flags(), groupBucket, groupKeys, groupInit, groupWrite)
+	addFlags(c.Flags(), groupBucket, groupInit, groupWriter, groupCopies)
 	recovery := c.Flags().String("recovery-key", "", "file for the recovery key; empty for wormlog-recovery-<first 8 digits of the log ID>.key")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		s, err := a.open(c)
@@ -90,7 +90,7 @@ func (s *session) init(ctx context.Context, recovery recoveryFile) error {
 		l, err = setup.create(ctx, now)
 	}
 	if err != nil {
-		return err
+		return s.hidden(err)
 	}
 	if err := setup.signingKey(ctx, l); err != nil {
 		return err
@@ -244,7 +244,21 @@ func (u *setup) adopt(ctx context.Context, l *archive.Log) error {
 	if here.Bucket != l.Home.Bucket || here.Prefix != l.Home.Prefix {
 		return fmt.Errorf("the log %s is a copy: its home is bucket %s, prefix %q; work there", u.where(), l.Home.Bucket, l.Home.Prefix)
 	}
+	u.tellUnchanged(l)
 	return u.settleRecovery(l)
+}
+
+// tellUnchanged says which settings differ from what the log has, and do not change it.
+func (u *setup) tellUnchanged(l *archive.Log) {
+	tell := func(name string, set bool, has string) {
+		if set {
+			fmt.Fprintf(u.stderr, "wormlog: %s (from %s) changes nothing: the log is there, and has %s\n", name, u.given[name].from, has)
+		}
+	}
+	tell("retention", u.Retention != period{} && u.Retention.days != l.Retention.Days, fmt.Sprintf("%dd", l.Retention.Days))
+	tell("max_retention", u.MaxRetention != period{} && u.MaxRetention.days != l.Retention.MaxDays, fmt.Sprintf("%dd", l.Retention.MaxDays))
+	has := time.Duration(l.HeartbeatSeconds) * time.Second
+	tell("heartbeat_interval", u.Heartbeat.set && u.Heartbeat.every != has, has.String())
 }
 
 // settleRecovery gives the recovery key's file its name.

@@ -36,8 +36,10 @@ func (a *app) keysCommand() *cobra.Command {
 			return s.listKeys(c.Context())
 		},
 	}
-	addFlags(list.Flags(), groupBucket, groupKeys)
-	addFlag(list.Flags(), "writer")
+	addFlags(list.Flags(), groupBucket)
+	for _, name := range []string{"writer", "signing_secret", "signing_key_env"} {
+		addFlag(list.Flags(), name)
+	}
 	c.AddCommand(list)
 	return c
 }

@@ -82,11 +82,16 @@ func (s *session) openLog(ctx context.Context) (*archive.Log, error) {
 		}
 		return nil, withHint(fmt.Errorf("there is no log %s", s.where()), "check bucket and prefix, or make one with `wormlog init`")
 	}
-	if errors.Is(err, archive.ErrDeleteMarker) {
-		return nil, withHint(fmt.Errorf("the log %s is hidden: its log.json is under a delete marker", s.where()),
-			"`wormlog verify` says what happened; nothing is lost by a delete marker")
+	return l, s.hidden(err)
+}
+
+// hidden explains an error that comes of a delete marker over log.json.
+func (s *session) hidden(err error) error {
+	if !errors.Is(err, archive.ErrDeleteMarker) {
+		return err
 	}
-	return l, err
+	return withHint(fmt.Errorf("the log %s is hidden by a %w over its log.json", s.where(), archive.ErrDeleteMarker),
+		"`wormlog verify` says what else happened; a delete marker destroys nothing and can be removed by its version ID")
 }
 
 // where says where the archive is, for people.

@@ -49,8 +49,9 @@ type group string
 
 const (
 	groupBucket group = "bucket" // where the archive is
-	groupKeys   group = "keys"   // where the secrets are
+	groupCopies group = "copies" // what HMACs are checked with
 	groupInit   group = "init"   // what a new log is like
+	groupWriter group = "writer" // who writes, and what objects are like
 	groupWrite  group = "write"  // how entries are batched
 )
 
@@ -65,26 +66,26 @@ var settings = []setting{
 	{"tls_min_version", groupBucket, "1.2", "1.2 or 1.3", setTLSVersion},
 	{"enforce_worm", groupBucket, "true", "refuse a bucket without Object Lock; false on loopback endpoints only", boolean(func(c *config) *bool { return &c.EnforceWORM })},
 
-	{"signing_secret", groupKeys, "", "secret with the signing key; empty for wormlog/<origin>/<writer>", text(func(c *config) *string { return &c.SigningSecret })},
-	{"verification_secrets", groupKeys, "", "prefix of the secrets with the verification copies; empty for wormlog/<origin>/verification", text(func(c *config) *string { return &c.VerificationSecrets })},
-	{"signing_key_env", groupKeys, "", "environment variable that holds the signing key itself; loopback endpoints only", text(func(c *config) *string { return &c.SigningKeyEnv })},
+	{"signing_secret", groupWriter, "", "secret with the signing key; empty for wormlog/<origin>/<writer>", text(func(c *config) *string { return &c.SigningSecret })},
+	{"verification_secrets", groupCopies, "", "prefix of the secrets with the verification copies; empty for wormlog/<origin>/verification", text(func(c *config) *string { return &c.VerificationSecrets })},
+	{"signing_key_env", groupWrite, "", "environment variable that holds the signing key itself; loopback endpoints only", text(func(c *config) *string { return &c.SigningKeyEnv })},
 
 	{"origin", groupInit, "", "the log's name, a URL without scheme such as example.com/payments-audit", setOrigin},
 	{"authority_secret", groupInit, "", "secret with the online authority's key; empty for wormlog/<origin>/authority", text(func(c *config) *string { return &c.AuthoritySecret })},
 	{"signature_algorithm", groupInit, "hmac-sha256", "how entries are signed: hmac-sha256 or ed25519", setAlgorithm},
 	{"max_retention", groupInit, "", "no lock is ever longer: a guard against typing errors; empty for retention and three years", setPeriod(func(c *config) *period { return &c.MaxRetention })},
 
-	{"writer", groupWrite, "main", "first part of the stream names: whoever writes", setWriter},
-	{"retention", groupWrite, "", "how long entries are kept, such as 2557d, or until which date; empty for 2557d in init, and as the log says in write", setPeriod(func(c *config) *period { return &c.Retention })},
-	{"heartbeat_interval", groupWrite, "", "how often an idle stream shows that it is alive, or none; empty for 1h in init, and as the log says in write", setHeartbeat},
+	{"writer", groupWriter, "main", "first part of the stream names: whoever writes", setWriter},
+	{"retention", groupWriter, "", "how long entries are kept, such as 2557d, or until which date; empty for 2557d in init, and as the log says in write", setPeriod(func(c *config) *period { return &c.Retention })},
+	{"heartbeat_interval", groupWriter, "", "how often an idle stream shows that it is alive, or none; empty for 1h in init, and as the log says in write", setHeartbeat},
 	{"batch_entries", groupWrite, "10000", "a batch is sealed at so many entries", integer(func(c *config) *int { return &c.BatchEntries })},
 	{"batch_bytes", groupWrite, "4MiB", "… or at so many bytes", setBytes(func(c *config) *int { return &c.BatchBytes })},
 	{"batch_age", groupWrite, "2s", "… or when its first entry is so old", duration(func(c *config) *time.Duration { return &c.BatchAge })},
 	{"give_up_after", groupWrite, "15m", "end with an error if one object could not be written for so long; 0 for never", duration(func(c *config) *time.Duration { return &c.GiveUpAfter })},
 	{"durability", groupWrite, "archived", "what an acknowledgement promises; only archived so far", setDurability},
 	{"compression", groupWrite, "fastest", "fastest, default or better", setCompression},
-	{"sse", groupWrite, "", "encryption: AES256, aws:kms or aws:kms:dsse; empty for the bucket's own", text(func(c *config) *string { return &c.SSE })},
-	{"kms_key_id", groupWrite, "", "key for aws:kms", text(func(c *config) *string { return &c.KMSKeyID })},
+	{"sse", groupWriter, "", "encryption: AES256, aws:kms or aws:kms:dsse; empty for the bucket's own", text(func(c *config) *string { return &c.SSE })},
+	{"kms_key_id", groupWriter, "", "key for aws:kms", text(func(c *config) *string { return &c.KMSKeyID })},
 }
 
 // later are names that the design knows and this release does not have: refused, with the reason.

@@ -44,7 +44,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			"  wormlog verify --receipts receipts.ndjson --report report.json",
 		Args: cobra.MaximumNArgs(1),
 	}
-	addFlags(c.Flags(), groupBucket, groupKeys)
+	addFlags(c.Flags(), groupBucket, groupCopies)
 	f := c.Flags()
 	f.StringVar(&o.level, "level", "full", "locks, manifests or full")
 	addRangeFlags(c, &o.from, &o.to, &o.streams)

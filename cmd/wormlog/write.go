@@ -39,7 +39,7 @@ func (a *app) writeCommand() *cobra.Command {
 			"  kubectl logs -f deploy/api | wormlog write --type api.audit --meta cluster=eu1\n" +
 			"  wormlog write --id-field eventID --receipts receipts.ndjson cloudtrail.ndjson",
 	}
-	addFlags(c.Flags(), groupBucket, groupKeys, groupWrite)
+	addFlags(c.Flags(), groupBucket, groupWriter, groupWrite)
 	f := c.Flags()
 	f.StringVar(&o.kind, "type", "", "what kind of entries these are (default \"entry\")")
 	f.StringVar(&o.idField, "id-field", "", "take each entry's id from this top-level member, so that a repeated write can be recognised; lines without a usable one get an id of their own and are counted")
@@ -97,12 +97,17 @@ const closing = 2 * time.Minute
 func (s *session) closeWriter(ctx context.Context, w *archive.Writer) error {
 	patient, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer giveUp(nil)
+	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
 		fmt.Fprintln(s.stderr, "wormlog: interrupted; archiving what was read. Interrupt again to give that up")
 		time.AfterFunc(closing, func() { giveUp(fmt.Errorf("interrupted, and not finished within %s", closing)) })
 	})
-	defer stop()
-	return w.Close(patient)
+	err := w.Close(patient)
+	if !stop() {
+		<-told
+	}
+	return err
 }
 
 func openReceipts(path string) (*os.File, error) {
