@@ -138,16 +138,7 @@ func (s *site) recheck() *archived {
 			a.manifests++
 		}
 	}
-	// Names within one millisecond are in no order; what continues comes behind.
-	slices.SortFunc(a.streams, func(x, y *archivedStream) int {
-		if c := x.manifests[0].Open.Continues; c != nil && c.Stream == y.name {
-			return 1
-		}
-		if c := y.manifests[0].Open.Continues; c != nil && c.Stream == x.name {
-			return -1
-		}
-		return strings.Compare(x.name[:len(x.name)-16], y.name[:len(y.name)-16])
-	})
+	a.streams = inOrder(a.streams)
 	for _, st := range a.streams {
 		s.recheckSegments(st, objects, named)
 		for _, e := range st.entries {
@@ -160,6 +151,26 @@ func (s *site) recheck() *archived {
 		}
 	}
 	return a
+}
+
+// inOrder puts streams behind those that they continue. Names within one millisecond are in no order.
+func inOrder(streams []*archivedStream) (sorted []*archivedStream) {
+	placed := map[string]bool{"": true}
+	before := func(st *archivedStream) string {
+		if c := st.manifests[0].Open.Continues; c != nil {
+			return c.Stream
+		}
+		return ""
+	}
+	for range streams {
+		for _, st := range streams {
+			if !placed[st.name] && placed[before(st)] {
+				placed[st.name] = true
+				sorted = append(sorted, st)
+			}
+		}
+	}
+	return sorted
 }
 
 func (s *site) recheckManifest(st *archivedStream, v archivetest.RawVersion) {
