@@ -33,7 +33,7 @@ type acks struct {
 }
 
 // receiptBatch bounds how many entries one receipt names.
-const receiptBatch = 10_000
+const receiptBatch = 1000
 
 func followAcks(w *archive.Writer, receipts *os.File, progress func(uint64)) *acks {
 	a := &acks{writer: w, receipts: receipts, progress: progress, queue: make(chan accepted, 1<<14), done: make(chan struct{})}
