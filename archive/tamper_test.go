@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,23 +79,51 @@ func standardArchive(t *testing.T) *archivetest.Archive {
 	return a
 }
 
-// tamperOptions change how a class is verified. The archive is the untouched one.
-var tamperOptions = map[string]func(a *archivetest.Archive, c *archive.VerifyConfig) error{
-	"":             func(*archivetest.Archive, *archive.VerifyConfig) error { return nil },
-	"another home": func(*archivetest.Archive, *archive.VerifyConfig) error { return nil },
-	"pinned heads": func(a *archivetest.Archive, c *archive.VerifyConfig) error { c.Heads = a.HeadFile(); return nil },
-	"no log ID":    func(_ *archivetest.Archive, c *archive.VerifyConfig) error { c.LogID = ""; return nil },
-	"wrong log ID": func(_ *archivetest.Archive, c *archive.VerifyConfig) error {
+// untouchedArchive is a standard archive that nobody may change.
+func untouchedArchive(t *testing.T) *archivetest.Archive {
+	t.Helper()
+	a, err := untouched()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+var untouched = sync.OnceValues(func() (*archivetest.Archive, error) { return archivetest.NewArchive(testHome) })
+
+// tamperOption changes how a class is verified. It is given the untouched archive and the tampered one.
+type tamperOption func(original, tampered *archivetest.Archive, c *archive.VerifyConfig) error
+
+// tamperOptions are all of them by name.
+var tamperOptions = map[string]tamperOption{
+	"":             func(_, _ *archivetest.Archive, _ *archive.VerifyConfig) error { return nil },
+	"another home": func(_, _ *archivetest.Archive, _ *archive.VerifyConfig) error { return nil },
+	"pinned heads": func(a, _ *archivetest.Archive, c *archive.VerifyConfig) error { c.Heads = a.HeadFile(); return nil },
+	"no log ID":    func(_, _ *archivetest.Archive, c *archive.VerifyConfig) error { c.LogID = ""; return nil },
+	"wrong log ID": func(_, _ *archivetest.Archive, c *archive.VerifyConfig) error {
 		c.LogID = keys.LogID(strings.Repeat("0", 64))
 		return nil
 	},
-	"heads disposed": func(a *archivetest.Archive, c *archive.VerifyConfig) error { c.Heads = a.HeadFile(); return nil },
-	"no HMAC keys": func(_ *archivetest.Archive, c *archive.VerifyConfig) error {
+	"earlier heads": func(a, _ *archivetest.Archive, c *archive.VerifyConfig) error {
+		c.Heads = a.HeadFile()
+		head, err := a.HeadAt(archivetest.PaymentsA, 2)
+		for i := range c.Heads.Heads {
+			if c.Heads.Heads[i].Stream == head.Stream {
+				c.Heads.Heads[i] = head
+			}
+		}
+		return err
+	},
+	"later heads": func(_, tampered *archivetest.Archive, c *archive.VerifyConfig) error {
+		c.Heads = tampered.HeadFile()
+		return nil
+	},
+	"no HMAC keys": func(_, _ *archivetest.Archive, c *archive.VerifyConfig) error {
 		c.Copies, c.RequireHMAC = nil, false
 		return nil
 	},
-	"no HMAC keys, required": func(_ *archivetest.Archive, c *archive.VerifyConfig) error { c.Copies = nil; return nil },
-	"wrong HMAC keys": func(_ *archivetest.Archive, c *archive.VerifyConfig) error {
+	"no HMAC keys, required": func(_, _ *archivetest.Archive, c *archive.VerifyConfig) error { c.Copies = nil; return nil },
+	"wrong HMAC keys": func(_, _ *archivetest.Archive, c *archive.VerifyConfig) error {
 		c.Copies = wrongCopies{c.Copies}
 		return nil
 	},
@@ -110,7 +138,7 @@ var tamperOptions = map[string]func(a *archivetest.Archive, c *archive.VerifyCon
 	}),
 	"receipt that differs":   withReceipt(func(r *archive.Receipt) { r.Receipts[3].Leaf[0] ^= 1 }),
 	"receipt of another log": withReceipt(func(r *archive.Receipt) { r.LogID = keys.LogID(strings.Repeat("0", 64)) }),
-	"edited receipt": func(a *archivetest.Archive, c *archive.VerifyConfig) error {
+	"edited receipt": func(a, _ *archivetest.Archive, c *archive.VerifyConfig) error {
 		b, err := a.Receipt(archivetest.PaymentsA, nil)
 		c.Receipts = [][]byte{bytes.Replace(b, []byte(`"index":3`), []byte(`"index":4`), 1)}
 		return err
@@ -120,16 +148,16 @@ var tamperOptions = map[string]func(a *archivetest.Archive, c *archive.VerifyCon
 	"line without entry": withLine(func(line []byte) []byte { return bytes.Replace(line, []byte(`"index":1`), []byte(`"index":1000`), 1) }),
 }
 
-func withReceipt(change func(*archive.Receipt)) func(*archivetest.Archive, *archive.VerifyConfig) error {
-	return func(a *archivetest.Archive, c *archive.VerifyConfig) error {
+func withReceipt(change func(*archive.Receipt)) tamperOption {
+	return func(a, _ *archivetest.Archive, c *archive.VerifyConfig) error {
 		b, err := a.Receipt(archivetest.PaymentsA, change)
 		c.Receipts = [][]byte{b}
 		return err
 	}
 }
 
-func withLine(change func([]byte) []byte) func(*archivetest.Archive, *archive.VerifyConfig) error {
-	return func(a *archivetest.Archive, c *archive.VerifyConfig) error {
+func withLine(change func([]byte) []byte) tamperOption {
+	return func(a, _ *archivetest.Archive, c *archive.VerifyConfig) error {
 		line, err := a.Streams[archivetest.PaymentsA].Entries()[1].Line()
 		c.Lines = [][]byte{change(line)}
 		return err
@@ -189,9 +217,14 @@ func devStore(t *testing.T, home archive.Home) store {
 func TestTamperMatrix(t *testing.T) {
 	classes := readClasses(t)
 	for _, s := range []struct {
-		name string
-		new  func(*testing.T, archive.Home) store
-	}{{"memory", memoryStore}, {"devserver", devStore}} {
+		name   string
+		new    func(*testing.T, archive.Home) store
+		levels []archive.Level
+	}{
+		{"memory", memoryStore, levels},
+		// What a store is asked at the level manifests it is asked at the level locks as well.
+		{"devserver", devStore, []archive.Level{archive.LevelLocks, archive.LevelFull}},
+	} {
 		t.Run(s.name, func(t *testing.T) {
 			for i := range classes {
 				t.Run(classes[i].Name, func(t *testing.T) {
@@ -200,7 +233,7 @@ func TestTamperMatrix(t *testing.T) {
 						return
 					}
 					t.Parallel()
-					testClass(t, classes[i], s.new)
+					testClass(t, classes[i], s.new, s.levels)
 				})
 			}
 		})
@@ -258,8 +291,8 @@ func writeClasses(t *testing.T, classes []tamperClass) {
 	}
 }
 
-func testClass(t *testing.T, c tamperClass, newStore func(*testing.T, archive.Home) store) {
-	for level, r := range runClass(t, c, newStore) {
+func testClass(t *testing.T, c tamperClass, newStore func(*testing.T, archive.Home) store, levels []archive.Level) {
+	for level, r := range runClass(t, c, newStore, levels) {
 		var want, got []string
 		for _, f := range c.Findings {
 			if slices.Contains(f.Levels, level) {
@@ -293,10 +326,10 @@ type classResult struct {
 	findings []tamperFinding
 }
 
-// runClass tampers with a fresh archive and verifies it at every level.
-func runClass(t *testing.T, c tamperClass, newStore func(*testing.T, archive.Home) store) map[archive.Level]classResult {
+// runClass tampers with a fresh archive and verifies it at the levels.
+func runClass(t *testing.T, c tamperClass, newStore func(*testing.T, archive.Home) store, levels []archive.Level) map[archive.Level]classResult {
 	t.Helper()
-	original, a := standardArchive(t), standardArchive(t)
+	original, a := untouchedArchive(t), standardArchive(t)
 	home := testHome
 	if c.With == "another home" {
 		home.Bucket = "audit-copy"
@@ -315,20 +348,20 @@ func runClass(t *testing.T, c tamperClass, newStore func(*testing.T, archive.Hom
 	}
 	results := map[archive.Level]classResult{}
 	for _, level := range levels {
-		r := verifyClass(t, c, original, s, level)
+		r := verifyClass(t, c, original, a, s, level)
 		results[level] = classResult{r, place(r, original, key, version)}
 	}
 	return results
 }
 
-func verifyClass(t *testing.T, c tamperClass, original *archivetest.Archive, s store, level archive.Level) *archive.Report {
+func verifyClass(t *testing.T, c tamperClass, original, tampered *archivetest.Archive, s store, level archive.Level) *archive.Report {
 	t.Helper()
 	config := original.VerifyConfig(s.Store, level)
 	option, ok := tamperOptions[c.With]
 	if !ok {
 		t.Fatalf("class %s: verification with %q is unknown", c.Name, c.With)
 	}
-	if err := option(original, &config); err != nil {
+	if err := option(original, tampered, &config); err != nil {
 		t.Fatal(err)
 	}
 	r, err := archive.Verify(t.Context(), config)
@@ -393,7 +426,7 @@ func checkReport(t *testing.T, r *archive.Report) {
 // updateClass writes down what is found now.
 func updateClass(t *testing.T, c *tamperClass, newStore func(*testing.T, archive.Home) store) {
 	c.Verdicts, c.Findings = map[archive.Level]archive.Verdict{}, []tamperFinding{}
-	results := runClass(t, *c, newStore)
+	results := runClass(t, *c, newStore, levels)
 	seen := map[string]int{}
 	for _, level := range levels {
 		c.Verdicts[level] = results[level].report.Verdict
@@ -410,5 +443,4 @@ func updateClass(t *testing.T, c *tamperClass, newStore func(*testing.T, archive
 	if len(c.Findings) > 0 {
 		t.Log(details(results[archive.LevelFull].report))
 	}
-	_ = maps.Keys(seen)
 }

@@ -173,6 +173,8 @@ func (p *pins) judgeLostHead(v *verifier, s *streamState, h Head) {
 		if codes[s.failed.code] != Tampered {
 			s.failed.code, s.failed.reason = CodeManifestAltered, fmt.Sprintf("the pinned head, manifest %s, is not in its place: %s", h.Manifest, s.failed.reason)
 		}
+	case v.forgedTail(s):
+		v.find(CodeManifestAltered, s.last.object.Key, s.last.version.VersionID, "the pinned head, manifest %s, is not in its place: this one's signature does not hold", h.Manifest)
 	case v.acts.expired(h.Stream):
 		v.find(CodeExpired, s.name.ManifestPrefix(), "", "the pinned head is absent, and the stream is recorded as disposed")
 	case !s.whole && s.last != nil && s.last.manifest.Tree.Size >= h.Size:
@@ -184,6 +186,15 @@ func (p *pins) judgeLostHead(v *verifier, s *streamState, h Head) {
 	default:
 		v.find(CodeDiverged, s.name.ManifestPrefix(), "", "the pinned head, manifest %s with %d entries, is not in the stream's chain", h.Manifest, h.Size)
 	}
+}
+
+// forgedTail says whether the last manifest, believed without looking at its signature, should not have been.
+func (v *verifier) forgedTail(s *streamState) bool {
+	if v.Level != LevelLocks || s.last == nil || s.noZero {
+		return false
+	}
+	code, _ := v.judgeSignature(s, s.last)
+	return code == CodeManifestSignature
 }
 
 // pinnedMayFollow says whether the stream's end is the same tree as the pinned head's: then only manifests without
@@ -215,6 +226,7 @@ func (p *pins) finish(v *verifier) {
 		}
 		v.find(CodeStreamMissing, n.ManifestPrefix(), "", "the stream is gone; its pinned head has %d entries; %s", h.Size, why)
 	}
+	v.judgeDisposals()
 	for name, list := range p.entries {
 		n, _ := ParseStreamName(name)
 		if v.unlisted[n.area()] {
@@ -230,6 +242,19 @@ func (p *pins) finish(v *verifier) {
 	}
 	if len(p.heads) > 0 && v.Heads != nil {
 		v.report.Tail = "pinned " + v.Heads.Taken.String()
+	}
+}
+
+// judgeDisposals reports the streams that are gone although what is recorded of their disposal does not allow it.
+func (v *verifier) judgeDisposals() {
+	for name, d := range v.acts.disposed {
+		n, err := ParseStreamName(name)
+		if _, there := v.ends[name]; there || err != nil || v.pins.met[name] || !v.walked(n) || v.unlisted[n.area()] {
+			continue
+		}
+		if why := d.refusal(Head{Size: d.Size, Root: d.Root}); why != "" {
+			v.find(CodeStreamMissing, n.ManifestPrefix(), "", "the stream is gone; %s", why)
+		}
 	}
 }
 

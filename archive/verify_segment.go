@@ -281,7 +281,7 @@ func (c *contentCheck) run(ctx context.Context, raw []byte) {
 	})
 	c.account(uint64(len(raw)))
 	switch {
-	case errors.Is(err, errStopped):
+	case c.stopped || errors.Is(err, errStopped):
 	case err != nil:
 		c.find(CodeSegmentContent, ref.Key, c.version, "%v", err)
 	case uint64(len(raw)) != ref.RawBytes || c.tree.End-c.tree.Begin != ref.Count:

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -234,13 +235,21 @@ func (e *Entry) signed() ([]byte, error) {
 }
 
 // compress makes the one zstd frame that the format wants.
-func compress(raw []byte) []byte { return compressWith(raw, zstd.SpeedFastest, true) }
+func compress(raw []byte) []byte { return encoder().EncodeAll(raw, nil) }
 
-func compressWith(raw []byte, level zstd.EncoderLevel, checksum bool) []byte {
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(checksum))
+var encoder = sync.OnceValue(func() *zstd.Encoder { return newEncoder(zstd.SpeedFastest, true) })
+
+func newEncoder(level zstd.EncoderLevel, checksum bool) *zstd.Encoder {
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(checksum),
+		zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		panic(err) // the options are constants
 	}
+	return z
+}
+
+func compressWith(raw []byte, level zstd.EncoderLevel, checksum bool) []byte {
+	z := newEncoder(level, checksum)
 	defer z.Close()
 	return z.EncodeAll(raw, nil)
 }

@@ -97,6 +97,16 @@ func (s *Stream) head() *archive.Continues {
 	return &archive.Continues{Stream: s.Name.String(), Sequence: uint64(last), SHA256: sha256.Sum256(s.Manifests[last].Bytes)}
 }
 
+// HeadAt is where a stream stood after one of its manifests.
+func (a *Archive) HeadAt(stream string, sequence int) (archive.Head, error) {
+	s := *a.Streams[stream]
+	if sequence >= len(s.Manifests) {
+		return archive.Head{}, fmt.Errorf("archivetest: the stream %s has no manifest %d", stream, sequence)
+	}
+	s.Manifests = s.Manifests[:sequence+1]
+	return s.headState(), nil
+}
+
 func (s *Stream) headState() archive.Head {
 	var tree archive.Range
 	for _, m := range s.Manifests {

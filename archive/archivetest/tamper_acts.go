@@ -58,6 +58,7 @@ var actClasses = []Class{
 		return p.Ref.Key, p.VersionID, err
 	}},
 	{"stream-disposed", dispose(everything)},
+	{"stream-disposed-and-pinned", dispose(everything)},
 	{"stream-disposed-in-part", dispose(segmentsOnly)},
 	{"stream-disposed-and-still-there", dispose(nothing)},
 	{"stream-disposed-before-it-expired", func(t Tamperer, a *Archive) (string, string, error) {
@@ -206,24 +207,22 @@ var runClasses = []Class{
 	{"listing-denied", deny(ListBucketVersions, "")},
 	{"listing-of-keys-denied", deny(ListBucketVersions, "keys/")},
 	{"listing-of-manifests-denied", deny(ListBucketVersions, "manifests/")},
+	{"listing-of-manifests-denied-and-tail-pinned", deny(ListBucketVersions, "manifests/")},
+	{"listing-of-manifests-denied-and-receipt-given", deny(ListBucketVersions, "manifests/")},
 	{"listing-of-segments-denied", deny(ListBucketVersions, "segments/")},
 	{"genesis-unreadable", deny(GetObject, archive.GenesisKey)},
 	{"key-records-unreadable", deny(GetObject, "keys/")},
 	{"manifests-unreadable", deny(GetObject, "manifests/2026-11-18/")},
+	{"manifests-unreadable-and-tail-pinned", deny(GetObject, "manifests/2026-11-18/")},
 	{"segments-unreadable", deny(GetObject, "segments/date=2026-11-21/")},
 	{"retention-hidden", deny(GetObjectRetention, "segments/date=2026-11-21/")},
 	{"retention-of-everything-hidden", deny(GetObjectRetention, "")},
-	{"hold-hidden", deny(GetObjectLegalHold, "segments/date=2026-11-19/")},
+	{"hold-hidden", deny(GetObjectLegalHold, "segments/")},
 	{"lock-settings-hidden", deny(GetBucketObjectLockConfiguration, "")},
 	{"versioning-hidden", deny(GetBucketVersioning, "")},
 	{"lifecycle-hidden", deny(GetLifecycleConfiguration, "")},
 	{"pages-reversed", misorder(PagesReversed)},
 	{"listing-oldest-first", misorder(OldestFirst)},
-	{"overlaid-and-listed-oldest-first", func(t Tamperer, a *Archive) (string, string, error) {
-		t.Misorder(OldestFirst)
-		m := a.Manifest(PaymentsC, 2)
-		return overlay(t, m.Key, flip(m.Bytes), Newest, archive.Lock{})
-	}},
 	{"hmac-keys-not-given", untouched},
 	{"hmac-keys-not-given-and-required", untouched},
 	{"hmac-keys-of-another-log", untouched},

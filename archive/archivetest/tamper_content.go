@@ -102,6 +102,10 @@ var contentClasses = []Class{
 		m := a.Manifest(PaymentsC, 2)
 		return replace(t, m, bytes.Replace(m.Bytes, []byte(archive.Format), []byte("wormlog/v9"), 1))
 	}},
+	{"manifest-byte-changed-at-pinned-tail", func(t Tamperer, a *Archive) (string, string, error) {
+		m := a.Manifest(PaymentsC, 2)
+		return replace(t, m, bytes.Replace(m.Bytes, []byte(`"software":"a`), []byte(`"software":"b`), 1))
+	}},
 	{"receipted-entry-changed", func(t Tamperer, a *Archive) (string, string, error) {
 		p := a.Segment(PaymentsA, 1, 0)
 		return replace(t, p, compress(bytes.Replace(p.raw(), []byte(`"amount":1.0`), []byte(`"amount":9.0`), 1)))
@@ -158,6 +162,9 @@ var orderClasses = []Class{
 		return key, version, swap(t, a.Streams[GatewayB].objects(), s.objects())
 	}},
 	{"manifest-removed", func(t Tamperer, a *Archive) (string, string, error) {
+		return remove(t, a.Manifest(PaymentsA, 2))
+	}},
+	{"pinned-manifest-removed", func(t Tamperer, a *Archive) (string, string, error) {
 		return remove(t, a.Manifest(PaymentsA, 2))
 	}},
 	{"manifests-removed", func(t Tamperer, a *Archive) (string, string, error) {

@@ -3,7 +3,6 @@ package archivetest
 import (
 	"bytes"
 	"fmt"
-	"slices"
 
 	"github.com/wormlog/wormlog/archive"
 	"github.com/wormlog/wormlog/internal/lineobject"
@@ -199,6 +198,11 @@ func (a *Archive) smuggleKey(t Tamperer, role keys.Role, streams, writer, author
 // signerClasses have manifests signed by a key that must not sign them.
 var signerClasses = []Class{
 	{"manifest-signed-by-unknown-key", forgeTail(PaymentsC, func(a *Archive, m *Manifest) error {
+		signer, _ := newStreamKey("unknown")
+		m.Signer = signer
+		return nil
+	})},
+	{"manifest-signed-by-key-without-record", forgeTail(GatewayA, func(a *Archive, m *Manifest) error {
 		signer, _ := newStreamKey("unknown")
 		m.Signer = signer
 		return nil
@@ -403,23 +407,16 @@ var manifestClasses = []Class{
 		m := a.Manifest(PaymentsC, 0)
 		return m.Key, m.VersionID, a.Forge(t, PaymentsC, func(s *Stream) { s.Manifests[0].Open.Continues.SHA256[0] ^= 1 })
 	}},
-	{"whole-stream-made-anew", func(t Tamperer, a *Archive) (string, string, error) {
-		// Somebody with all keys of the stream leaves an entry out and numbers the rest again: only a pinned head shows it.
-		m := a.Manifest(GatewayB, 1)
-		err := a.Forge(t, GatewayB, func(s *Stream) {
-			p := s.Manifests[1].Segments[0]
-			p.Entries = slices.Delete(p.Entries, 1, 2)
-		})
-		return m.Key, m.VersionID, err
-	}},
-	{"whole-stream-made-anew-unpinned", func(t Tamperer, a *Archive) (string, string, error) {
-		m := a.Manifest(GatewayB, 1)
-		err := a.Forge(t, GatewayB, func(s *Stream) {
-			p := s.Manifests[1].Segments[0]
-			p.Entries = slices.Delete(p.Entries, 1, 2)
-		})
-		return m.Key, m.VersionID, err
-	}},
+	{"whole-stream-made-anew", rewrite},
+	{"whole-stream-made-anew-unpinned", rewrite},
+}
+
+// rewrite changes an entry of a stream and makes all that follows from it anew, with all of the stream's keys: only a
+// pinned head shows it.
+func rewrite(t Tamperer, a *Archive) (string, string, error) {
+	m := a.Manifest(GatewayB, 1)
+	err := a.Forge(t, GatewayB, func(*Stream) { m.Segments[0].Entries[1].Data = []byte(`{"n":4,"amount":9.0}`) })
+	return m.Key, m.VersionID, err
 }
 
 func editManifest(stream string, n int, edit func(*archive.Manifest)) func(t Tamperer, a *Archive) (string, string, error) {
