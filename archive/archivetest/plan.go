@@ -50,17 +50,26 @@ func entries(n int, signers ...*Key) func(*plan) []*Entry {
 	}
 }
 
-// act adds a manifest with one act.
-func (p *plan) act(date time.Time, kind string, act archive.Act) {
-	data, err := archive.FormatAct(act)
-	if err != nil {
-		p.err = fmt.Errorf("%s: %w", kind, err)
+// made is an act with its type.
+type made struct {
+	kind string
+	act  archive.Act
+}
+
+// act adds a manifest with a segment of acts.
+func (p *plan) act(date time.Time, acts ...made) {
+	var list []*Entry
+	for i, m := range acts {
+		data, err := archive.FormatAct(m.act)
+		if err != nil {
+			p.err = fmt.Errorf("%s: %w", m.kind, err)
+		}
+		index := p.next + uint64(i)
+		list = append(list, &Entry{Key: p.key, Entry: archive.Entry{
+			Stream: p.Name.String(), Index: index, ID: fmt.Sprintf("act-%d", index), Type: m.kind, Data: data,
+		}})
 	}
-	p.add(date, func(p *plan) []*Entry {
-		return []*Entry{{Key: p.key, Entry: archive.Entry{
-			Stream: p.Name.String(), Index: p.next, ID: fmt.Sprintf("act-%d", p.next), Type: kind, Data: data,
-		}}}
-	})
+	p.add(date, func(*plan) []*Entry { return list })
 }
 
 // add adds a manifest that the store dates so, with a segment for each part, written a second before.

@@ -230,25 +230,26 @@ func (a *Archive) extend(s *Stream) {
 
 func (a *Archive) addControl() error {
 	auth := a.stream(AuthorityA, "authority", AuthorityKey, at("11-20 02:00"), true, "none")
-	auth.act(at("11-20 02:05"), archive.ActKeyRetired, &archive.KeyAct{
-		KeyID: a.Keys[Payments1].ID, Since: archive.Second{Time: at("11-20 02:00")}, Reason: "rotated"})
+	auth.act(at("11-20 02:05"), made{archive.ActKeyRetired, &archive.KeyAct{
+		KeyID: a.Keys[Payments1].ID, Since: archive.Second{Time: at("11-20 02:00")}, Reason: "rotated"}})
 
 	c := a.stream(CustodianA, "custodian", CustodianKey, at("11-20 08:00"), true, "none")
 	from, to := archive.Instant{Time: at("11-18 00:00")}, archive.Instant{Time: at("11-20 01:30")}
 	hold := &archive.HoldPlaced{Case: "case-1", Streams: []string{"payments.*"}, From: from, To: to, Reason: "subpoena"}
 	released := *hold
 	released.Case, released.Streams = "case-2", []string{"gateway.*"}
-	c.act(at("11-20 08:05"), archive.ActHoldPlaced, hold)
-	c.act(at("11-20 08:06"), archive.ActHoldPlaced, &released)
-	c.act(at("11-20 08:07"), archive.ActHoldReleased, &archive.HoldReleased{Case: "case-2", Reason: "settled"})
 	until := archive.Second{Time: extendedUntil}
-	c.act(at("11-20 08:08"), archive.ActRetentionExtending, &archive.RetentionExtending{
-		Streams: []string{"gateway.*"}, From: from, To: to, RetainUntil: until, Reason: "audit"})
-	c.act(at("11-20 08:09"), archive.ActRetentionExtended, &archive.RetentionExtended{
-		Streams: []string{"gateway.*"}, From: from, To: to, RetainUntil: until, Objects: 9, Reason: "audit"})
-	c.act(at("11-20 08:10"), archive.ActRetentionExtending, &archive.RetentionExtending{
+	c.act(at("11-20 08:05"),
+		made{archive.ActHoldPlaced, hold},
+		made{archive.ActHoldPlaced, &released},
+		made{archive.ActHoldReleased, &archive.HoldReleased{Case: "case-2", Reason: "settled"}},
+		made{archive.ActRetentionExtending, &archive.RetentionExtending{
+			Streams: []string{"gateway.*"}, From: from, To: to, RetainUntil: until, Reason: "audit"}},
+		made{archive.ActRetentionExtended, &archive.RetentionExtended{
+			Streams: []string{"gateway.*"}, From: from, To: to, RetainUntil: until, Objects: 9, Reason: "audit"}})
+	c.act(at("11-20 08:10"), made{archive.ActRetentionExtending, &archive.RetentionExtending{
 		Streams: []string{a.Streams[GatewayB].Name.String()}, From: from, To: archive.Instant{Time: at("11-22 00:00")},
-		RetainUntil: until, Reason: "begun and not done yet"})
+		RetainUntil: until, Reason: "begun and not done yet"}})
 	if err := sealAll(auth, c); err != nil {
 		return err
 	}
@@ -257,7 +258,7 @@ func (a *Archive) addControl() error {
 		return err
 	}
 	v := a.stream(VerifierA, "verifier", VerifierKey, at("11-22 11:40"), true, "none")
-	v.act(at("11-22 11:45"), archive.ActAttestation, attestation)
+	v.act(at("11-22 11:45"), made{archive.ActAttestation, attestation})
 	return sealAll(v)
 }
 

@@ -84,7 +84,7 @@ func recordAt(stream string, date time.Time, acts ...makeAct) func(t Tamperer, a
 		before := len(p.objects())
 		for i, act := range acts {
 			kind, data := act(a)
-			p.act(date.Add(time.Duration(i)*time.Minute), kind, data)
+			p.act(date.Add(time.Duration(i)*time.Minute), made{kind, data})
 		}
 		if err := sealAll(p); err != nil {
 			return "", "", err

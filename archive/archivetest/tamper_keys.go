@@ -182,8 +182,8 @@ func (a *Archive) smuggleKey(t Tamperer, role keys.Role, streams, writer, author
 	a.anchor(archive.RecordKey(k.ID), k.Bytes, archive.Retain(date, RetentionDays+180), date)
 	p := a.stream("smuggled", writer, "smuggled", date, false, "none")
 	if role == keys.RoleAuthority {
-		p.act(date, archive.ActKeyCompromised, &archive.KeyAct{
-			KeyID: a.Keys[GatewayKey].ID, Since: archive.Second{Time: at("11-18 00:00")}, Reason: "slander"})
+		p.act(date, made{archive.ActKeyCompromised, &archive.KeyAct{
+			KeyID: a.Keys[GatewayKey].ID, Since: archive.Second{Time: at("11-18 00:00")}, Reason: "slander"}})
 	} else {
 		p.add(date, entries(2))
 	}
