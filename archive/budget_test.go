@@ -291,7 +291,7 @@ func (w *workload) sealFloor(share, of int) {
 		}
 		data, _ = appendCompact(data[:0], r)
 		sum(mac, w.lines[i])
-		sum(leaf, w.lines[i])
+		sumLeaf(leaf, w.lines[i])
 		raw = append(raw, w.lines[i]...)
 		if len(raw) > defaultBatchBytes {
 			sealed = z.EncodeAll(raw, sealed[:0])
@@ -318,11 +318,22 @@ func (w *workload) verifyFloor(share, of int) {
 		raw, _ = z.DecodeAll(w.kept.objects[key].body, raw[:0])
 		lines(raw, func(line []byte) error {
 			sum(mac, line)
-			sum(leaf, line)
+			sumLeaf(leaf, line)
 			return nil
 		})
 	}
 }
+
+// sumLeaf is the leaf hash of RFC 6962, 2.1: a zero byte, then the line.
+func sumLeaf(h hash.Hash, b []byte) {
+	var out [32]byte
+	h.Reset()
+	h.Write(zero)
+	h.Write(b)
+	h.Sum(out[:0])
+}
+
+var zero = []byte{0}
 
 func sum(h hash.Hash, b []byte) {
 	var out [32]byte

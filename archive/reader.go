@@ -269,8 +269,7 @@ func (j *readJob) content(ctx context.Context, r *segmentReader) {
 		r.judgeBytes(ctx, j.task, o, b)
 	}
 	if !r.refuted(j.task.ref.Key) {
-		j.raw = r.decoder.raw[:j.task.ref.RawBytes] // as it was just judged
-		r.decoder.raw = nil                         // the job keeps it
+		j.raw = r.decoder.keep() // as it was just judged
 		return
 	}
 	if j.unverified {

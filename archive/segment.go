@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -77,12 +78,13 @@ const decodeSlack = 64
 
 // segmentDecoder decompresses segments one at a time. Not safe for concurrent use.
 type segmentDecoder struct {
-	z   *zstd.Decoder
-	raw []byte
+	z *zstd.Decoder
+	// buf has one byte in front of the content, so that every line has a byte before it: see leafInPlace.
+	buf []byte
 }
 
 func newSegmentDecoder() (*segmentDecoder, error) {
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxSegmentBytes),
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1+MaxSegmentBytes),
 		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeBuffersBelow(0), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fmt.Errorf("starting the zstd decoder: %w", err)
@@ -103,18 +105,36 @@ func (d *segmentDecoder) decode(b []byte, limit uint64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, size, limit)
 	}
 	// The decoder stops at the buffer's end, so its size is the limit. It is fast only with some room behind the content.
-	need := int(min(limit, MaxSegmentBytes)) + decodeSlack
-	if cap(d.raw) < need {
-		d.raw = make([]byte, 0, need)
+	need := 1 + int(min(limit, MaxSegmentBytes)) + decodeSlack
+	if cap(d.buf) < need {
+		d.buf = make([]byte, 1, need)
 	}
-	raw, err := d.z.DecodeAll(b, d.raw[:0:need])
+	buf, err := d.z.DecodeAll(b, d.buf[:1:need])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
-	if uint64(len(raw)) > limit {
-		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, len(raw), limit)
+	if uint64(len(buf)-1) > limit {
+		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, len(buf)-1, limit)
 	}
-	return raw, nil
+	d.buf = buf
+	return buf[1:], nil
+}
+
+// keep returns what was decoded last, for good: the next call decodes into a buffer of its own.
+func (d *segmentDecoder) keep() []byte {
+	raw := d.buf[1:]
+	d.buf = nil
+	return raw
+}
+
+// leafInPlace is leafHash of the line that begins at buf[at] and has n bytes. The byte before it, the newline of the line
+// before, makes room for RFC 6962's prefix for a moment: one call over adjacent bytes takes a tenth less time.
+func leafInPlace(buf []byte, at, n int) Hash {
+	before := buf[at-1]
+	buf[at-1] = 0
+	h := sha256.Sum256(buf[at-1 : at+n])
+	buf[at-1] = before
+	return h
 }
 
 // lines calls f for every line of raw, without its newline, until f returns an error.

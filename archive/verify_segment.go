@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -272,13 +273,7 @@ type entryKey struct {
 
 func (c *contentCheck) run(ctx context.Context, raw []byte) {
 	ref := &c.task.ref
-	err := lines(raw, func(line []byte) error {
-		if c.stopped || ctx.Err() != nil {
-			return errStopped
-		}
-		c.judgeLine(ctx, line)
-		return nil
-	})
+	err := c.judgeLines(ctx, raw)
 	c.account(uint64(len(raw)))
 	switch {
 	case c.stopped || errors.Is(err, errStopped):
@@ -297,6 +292,25 @@ func (c *contentCheck) run(ctx context.Context, raw []byte) {
 }
 
 var errStopped = errors.New("stopped")
+
+// judgeLines judges line after line of what the decoder holds, and stops at the first that fails.
+func (c *contentCheck) judgeLines(ctx context.Context, raw []byte) error {
+	for at := 0; at < len(raw); {
+		if c.checked%1024 == 0 && ctx.Err() != nil {
+			return errStopped
+		}
+		n := bytes.IndexByte(raw[at:], '\n')
+		if n < 0 {
+			return fmt.Errorf("%w: the last line has no newline", ErrMalformed)
+		}
+		c.judgeLine(ctx, raw[at:at+n], leafInPlace(c.decoder.buf, at+1, n))
+		if c.stopped {
+			return errStopped
+		}
+		at += n + 1
+	}
+	return nil
+}
 
 func (c *contentCheck) account(raw uint64) {
 	c.mu.Lock()
@@ -323,7 +337,7 @@ func (c *contentCheck) fail(code Code, format string, args ...any) {
 	c.add(Finding{Code: code, Verdict: codes[code], Key: c.task.ref.Key, VersionID: c.version, Entry: &index, Detail: fmt.Sprintf(format, args...)})
 }
 
-func (c *contentCheck) judgeLine(ctx context.Context, line []byte) {
+func (c *contentCheck) judgeLine(ctx context.Context, line []byte, leaf Hash) {
 	l := &c.line
 	if err := l.parse(line); err != nil {
 		c.fail(CodeEntryMalformed, "%v", err)
@@ -332,7 +346,6 @@ func (c *contentCheck) judgeLine(ctx context.Context, line []byte) {
 	if !c.judgePlace(l) {
 		return
 	}
-	leaf := leafHash(line)
 	if !c.task.byHash && !c.judgeEntrySignature(ctx, l) {
 		return
 	}
