@@ -36,9 +36,6 @@ type Range struct {
 	Hashes     []Hash
 }
 
-// maxHashes bounds the hashes of any range of leaves below 2^53.
-const maxHashes = 2 * 53
-
 var errRange = errors.New("hashes do not fit the range")
 
 // NewRange checks that hashes has the length that the compact range of [begin, end) has.

@@ -35,16 +35,6 @@ func (g group) originals() (out []Version) {
 	return out
 }
 
-// markers are the delete markers.
-func (g group) markers() (out []Version) {
-	for _, ver := range g.versions {
-		if ver.DeleteMarker {
-			out = append(out, ver)
-		}
-	}
-	return out
-}
-
 var errDisorder = errors.New("the listing is out of order, so what is missing from it cannot be told")
 
 // groups lists by key. Keys that do not ascend end the sequence with an error: nothing can be concluded from such a

@@ -2,7 +2,9 @@ package archivetest
 
 import (
 	"bytes"
+	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -155,9 +157,15 @@ var frameClasses = []Class{
 	})},
 	{"frame-cut", encode(func(raw []byte) []byte { b := compress(raw); return b[:len(b)-7] })},
 	{"frame-of-another-kind", encode(func(raw []byte) []byte { return raw })},
-	{"decompression-bomb", encode(func(raw []byte) []byte { return compress(make([]byte, 64<<20)) })},
-	{"decompression-bomb-of-unstated-size", encode(func(raw []byte) []byte { return compressStream(make([]byte, 64<<20), 1<<20) })},
+	{"decompression-bomb", encode(func([]byte) []byte { return bomb() })},
+	{"decompression-bomb-of-unstated-size", encode(func([]byte) []byte { return silentBomb() })},
 }
+
+// The bombs take a while to make.
+var (
+	bomb       = sync.OnceValue(func() []byte { return compress(make([]byte, 64<<20)) })
+	silentBomb = sync.OnceValue(func() []byte { return compressStream(make([]byte, 64<<20), 1<<20) })
+)
 
 // skippable is a skippable frame of four bytes (RFC 8878, 3.1.2).
 var skippable = []byte{0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 'm', 'o', 'r', 'e'}
@@ -174,10 +182,8 @@ func compressStream(raw []byte, window int) []byte {
 		panic(err) // the options are constants
 	}
 	for part := range slices.Chunk(raw, 1<<16) {
-		if _, err := z.Write(part); err == nil {
-			err = z.Flush()
-		}
-		if err != nil {
+		_, err := z.Write(part)
+		if err = errors.Join(err, z.Flush()); err != nil {
 			panic(err) // a Buffer does not fail
 		}
 	}
