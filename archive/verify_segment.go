@@ -261,7 +261,8 @@ type contentCheck struct {
 	hmacYes   uint64
 	hmacNo    uint64
 	stopped   bool
-	next      int // of the task's interests
+	extended  bool // an unknown extension was reported
+	next      int  // of the task's interests
 }
 
 // entryKey is what the entries of one key are checked with.
@@ -425,6 +426,11 @@ func (c *contentCheck) judgeMeaning(l *Line) {
 		index := l.Index
 		c.add(Finding{Code: CodeCritical, Verdict: codes[CodeCritical], Key: c.task.ref.Key, VersionID: c.version, Entry: &index,
 			Detail: fmt.Sprintf("it must not be judged without understanding %q", names)})
+	} else if l.ext != nil && !c.extended {
+		c.extended = true
+		index := l.Index
+		c.add(Finding{Code: CodeExt, Verdict: codes[CodeExt], Key: c.task.ref.Key, VersionID: c.version, Entry: &index,
+			Detail: "it, and perhaps entries after it, have extension members that this release does not know"})
 	}
 	role := c.task.stream.Role()
 	if role == keys.RoleWriter {

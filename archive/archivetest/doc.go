@@ -16,6 +16,14 @@
 // in one way: a caller that breaks a rule (a create without a proper lock, a wrong checksum, a shorter retention) gets
 // S3's refusal, and the test fails too.
 //
+// [NewArchive] makes a whole archive, the same every time and without [archive.Writer], of which every part can be made
+// again with something wrong; [Classes] are the ways to tamper with it, each usable on any store that has a [Tamperer]:
+//
+//	a, err := archivetest.NewArchive(home)
+//	err = a.Put(mem.Raw())
+//	key, version, err := class.Tamper(mem.Raw(), a)
+//	report, err := archive.Verify(ctx, a.VerifyConfig(mem, archive.LevelFull))
+//
 // [TestStore] is the contract of [archive.Store] as tests. Every implementation passes it; a server that is known to
 // deviate is named, with the rule and the reason, and must go on deviating for the suite to pass.
 package archivetest
