@@ -251,7 +251,7 @@ type readJob struct {
 func (j *readJob) head(ctx context.Context, r *segmentReader) {
 	j.object, _ = r.locate(ctx, j.task, func(version string) (Object, error) { return r.head(ctx, j.task.ref.Key, version) })
 	if j.object.Key != "" {
-		r.judgeObject(j.task, j.object)
+		r.judgeObject(ctx, j.task, j.object)
 	}
 }
 
@@ -265,7 +265,7 @@ func (j *readJob) content(ctx context.Context, r *segmentReader) {
 		return
 	}
 	j.object = o
-	if r.judgeObject(j.task, o) {
+	if r.judgeObject(ctx, j.task, o) {
 		r.judgeBytes(ctx, j.task, o, b)
 	}
 	if !r.refuted(j.task.ref.Key) {

@@ -138,6 +138,9 @@ func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
 	if v.pins, err = newPins(&v.VerifyConfig); err != nil {
 		return nil, err
 	}
+	if v.pins.only != nil {
+		v.report.Scope.Streams = v.pins.only
+	}
 	if err := v.run(ctx); err != nil {
 		return nil, err
 	}
@@ -165,6 +168,7 @@ func (v *verifier) run(ctx context.Context) error {
 	}
 	v.loadKeys(ctx)
 	v.collectActs(ctx)
+	v.acknowledgeEarlier()
 	if v.acts.home != nil {
 		v.place(*v.acts.home)
 	}
@@ -177,9 +181,7 @@ func (v *verifier) run(ctx context.Context) error {
 	v.scoped = len(v.Streams) > 0 || len(v.pins.only) > 0 || !v.From.IsZero() || !v.To.IsZero()
 	v.segments = newSegmentPool(ctx, v)
 	for _, area := range areas {
-		if v.pins.only == nil || area == dataArea {
-			v.walk(ctx, area)
-		}
+		v.walk(ctx, area)
 	}
 	if !v.scoped {
 		v.judgeUnreferenced(ctx)
@@ -230,15 +232,35 @@ func (v *verifier) add(f Finding) {
 		return
 	}
 	f.Acknowledged = v.acts.acknowledges(f)
-	if !f.Acknowledged && (v.report.Verdict == "" || f.Verdict.rank() < v.report.Verdict.rank()) {
-		v.report.Verdict = f.Verdict
-	}
+	v.weigh(f)
 	if len(v.report.Findings) >= v.MaxFindings {
 		v.report.FindingsOmitted++
 		return
 	}
 	v.reported[k] = true
 	v.report.Findings = append(v.report.Findings, f)
+}
+
+// acknowledgeEarlier applies the acknowledgements to what was found before they were known.
+func (v *verifier) acknowledgeEarlier() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.report.FindingsOmitted > 0 {
+		return // those that are not kept may be what the verdict comes from
+	}
+	v.report.Verdict = ""
+	for i := range v.report.Findings {
+		f := &v.report.Findings[i]
+		f.Acknowledged = v.acts.acknowledges(*f)
+		v.weigh(*f)
+	}
+}
+
+// weigh makes a finding count in the verdict, unless it is acknowledged. Callers hold the lock.
+func (v *verifier) weigh(f Finding) {
+	if !f.Acknowledged && (v.report.Verdict == "" || f.Verdict.rank() < v.report.Verdict.rank()) {
+		v.report.Verdict = f.Verdict
+	}
 }
 
 // count changes the counts under the lock, and passes them on.
@@ -255,7 +277,7 @@ func (v *verifier) count(change func(*Counts)) {
 func (v *verifier) judgeEmpty() {
 	c := v.report.Counts
 	switch {
-	case c.Manifests > 0 || v.acts.anyDisposed() || v.pins.only != nil: // entries that were asked for are judged by themselves
+	case c.Manifests > 0 || v.pins.only != nil: // entries that were asked for are judged by themselves
 	case v.scoped:
 		v.find(CodeOutOfScope, "", "", "no manifest is in range, so nothing was checked")
 	default:

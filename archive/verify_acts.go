@@ -174,16 +174,15 @@ func (a *acts) expired(stream string) bool {
 	return ok && d.refusal(Head{Size: d.Size, Root: d.Root}) == ""
 }
 
-// gone reports an object that is not there: missing, or lawfully disposed of.
-func (v *verifier) gone(code Code, stream, key, version, format string, args ...any) {
-	if v.acts.expired(stream) {
+// gone reports an object that is not there: missing, or lawfully disposed of. until is the date that was promised for it,
+// zero if that is not known: no disposal before it is lawful.
+func (v *verifier) gone(code Code, stream, key, version string, until time.Time, format string, args ...any) {
+	if v.acts.expired(stream) && !until.After(v.acts.disposed[stream].date) {
 		v.find(CodeExpired, key, version, "it is absent, and its stream is recorded as disposed")
 		return
 	}
 	v.find(code, key, version, format, args...)
 }
-
-func (a *acts) anyDisposed() bool { return len(a.disposed) > 0 }
 
 // policy is the retention policy in force at t.
 func (v *verifier) policy(t time.Time) RetentionPolicy {

@@ -171,6 +171,15 @@ func (r *refs) add(key, version string) {
 	r.pinned[r.hash(key)] = maphash.String(r.seed3, version)
 }
 
+// addRefuted notes what a manifest refers to that is not believed. It does not take the place of what another one says.
+func (r *refs) addRefuted(key, version string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if h := r.hash(key); r.pinned[h] == 0 {
+		r.pinned[h] = maphash.String(r.seed3, version)
+	}
+}
+
 // lookup says whether a key is referred to, and returns a test for the version that is pinned.
 func (r *refs) lookup(key string) (isPinned func(version string) bool, ok bool) {
 	r.mu.Lock()

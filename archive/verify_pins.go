@@ -22,6 +22,7 @@ type interest struct {
 	index            uint64
 	leaf             Hash
 	what             string // "receipt 2", "line 1"
+	id, timestamp    string // of a receipt, which states them beside the leaf
 	missing, differs Code
 }
 
@@ -69,7 +70,7 @@ func (p *pins) addReceipts(receipts [][]byte) error {
 		}})
 		for _, item := range r.Receipts {
 			p.entries[r.Stream] = append(p.entries[r.Stream], interest{
-				item.Index, item.Leaf, fmt.Sprintf("receipt %d", i+1), CodeReceiptMissing, CodeReceiptDiffers})
+				item.Index, item.Leaf, fmt.Sprintf("receipt %d", i+1), item.ID, item.Timestamp.String(), CodeReceiptMissing, CodeReceiptDiffers})
 		}
 	}
 	return nil
@@ -82,7 +83,7 @@ func (p *pins) addLines(lines [][]byte) error {
 			return fmt.Errorf("verify: line %d: %w", i+1, err)
 		}
 		p.entries[string(l.Stream)] = append(p.entries[string(l.Stream)], interest{
-			l.Index, leafHash(b), fmt.Sprintf("line %d", i+1), CodeLineMissing, CodeLineDiffers})
+			l.Index, leafHash(b), fmt.Sprintf("line %d", i+1), string(l.ID), string(l.Timestamp), CodeLineMissing, CodeLineDiffers})
 	}
 	return nil
 }
@@ -139,7 +140,7 @@ func (p *pins) meet(s *streamState, c *candidate) {
 	}
 }
 
-// see notes that the pinned head is under a manifest key, whether it will be believed or not.
+// see notes that the pinned head is under a manifest key of which nothing is believed.
 func (p *pins) see(s *streamState, g *manifestGroup) {
 	h, ok := p.heads[s.name.String()]
 	for i := range g.candidates {
@@ -232,8 +233,14 @@ func (p *pins) finish(v *verifier) {
 		if v.unlisted[n.area()] {
 			continue
 		}
-		if _, disposed := v.acts.disposed[name]; disposed && !p.walkedAny(v, name) {
+		d, disposed := v.acts.disposed[name]
+		beyond := slices.ContainsFunc(list, func(in interest) bool { return in.index >= d.Size })
+		if disposed && !beyond && !p.walkedAny(v, name) {
 			v.find(CodeExpired, n.ManifestPrefix(), "", "the stream is absent and recorded as disposed")
+			continue
+		}
+		if len(list) > 0 && !v.inScope(n) {
+			v.find(CodeOutOfScope, n.ManifestPrefix(), "", "%s is about a stream outside of the streams and times that were asked for, so it was not looked for", list[0].what)
 			continue
 		}
 		if p.found[name] < len(list) {

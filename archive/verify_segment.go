@@ -104,7 +104,7 @@ func (r *segmentReader) judge(ctx context.Context, t *segmentTask, memory *semap
 	r.count(func(c *Counts) { c.Segments++; c.Entries += t.ref.Count })
 	if !read {
 		o, ok := r.locate(ctx, t, func(version string) (o Object, err error) { return r.head(ctx, t.ref.Key, version) })
-		if ok && r.judgeObject(t, o) && !o.HasSHA256 && r.Level != LevelLocks {
+		if ok && r.judgeObject(ctx, t, o) && !o.HasSHA256 && r.Level != LevelLocks {
 			r.find(CodeReadFailed, t.ref.Key, o.VersionID, "the store keeps no SHA-256 of it, so its content is not known unless it is read (level full)")
 		}
 		return
@@ -119,7 +119,7 @@ func (r *segmentReader) judge(ctx context.Context, t *segmentTask, memory *semap
 		b, o, err = r.get(ctx, t.ref.Key, version, int64(t.ref.Bytes))
 		return o, err
 	})
-	if ok && r.judgeObject(t, o) {
+	if ok && r.judgeObject(ctx, t, o) {
 		r.judgeBytes(ctx, t, o, b)
 	}
 }
@@ -186,16 +186,16 @@ func (r *segmentReader) locateElsewhere(ctx context.Context, t *segmentTask, ask
 		r.find(CodeSegmentAltered, t.ref.Key, other.VersionID, "no version has the SHA-256 %s that the manifest names", t.ref.SHA256)
 		return Object{}, false
 	}
-	r.gone(CodeSegmentMissing, t.stream.String(), t.ref.Key, t.ref.VersionID, "the segment of %d entries from %d on is gone", t.ref.Count, t.ref.FirstIndex)
+	r.gone(CodeSegmentMissing, t.stream.String(), t.ref.Key, t.ref.VersionID, r.acts.promise(t.stream.String(), &t.ref), "the segment of %d entries from %d on is gone", t.ref.Count, t.ref.FirstIndex)
 	return Object{}, false
 }
 
 // judgeObject judges what the store says of the object: lock, size and checksum. False: its bytes are not those that the
 // manifest names.
-func (r *segmentReader) judgeObject(t *segmentTask, o Object) bool {
+func (r *segmentReader) judgeObject(ctx context.Context, t *segmentTask, o Object) bool {
 	r.judgeLock(o, t.promise, t.held)
 	if r.scoped {
-		r.judgeScopedVersions(t, o)
+		r.judgeScopedVersions(ctx, t, o)
 	}
 	if uint64(o.Size) != t.ref.Bytes || o.HasSHA256 && Hash(o.SHA256) != t.ref.SHA256 {
 		r.find(CodeSegmentAltered, t.ref.Key, o.VersionID, "it has %d bytes and SHA-256 %s; its manifest names %d and %s",
@@ -206,8 +206,8 @@ func (r *segmentReader) judgeObject(t *segmentTask, o Object) bool {
 }
 
 // judgeScopedVersions lists the versions of one key, in a run that does not list whole folders.
-func (r *segmentReader) judgeScopedVersions(t *segmentTask, o Object) {
-	r.list(context.WithoutCancel(context.Background()), t.ref.Key, "", func(g group) bool {
+func (r *segmentReader) judgeScopedVersions(ctx context.Context, t *segmentTask, o Object) {
+	r.list(ctx, t.ref.Key, "", func(g group) bool {
 		if g.key == t.ref.Key {
 			r.judgeBesidePinned(g, func(version string) bool { return version == t.ref.VersionID || version == o.VersionID })
 		}
@@ -351,7 +351,7 @@ func (c *contentCheck) judgeLine(ctx context.Context, line []byte, leaf Hash) {
 		return
 	}
 	c.judgeMeaning(l)
-	c.judgeInterest(leaf)
+	c.judgeInterest(l, leaf)
 	c.checked++
 	c.tree.Append(leaf)
 	c.lastTime = l.Timestamp
@@ -454,15 +454,20 @@ func (c *contentCheck) judgeMeaning(l *Line) {
 }
 
 // judgeInterest compares the entry with the receipts and lines that are about it.
-func (c *contentCheck) judgeInterest(leaf Hash) {
+func (c *contentCheck) judgeInterest(l *Line, leaf Hash) {
 	for c.next < len(c.task.interests) && c.task.interests[c.next].index == c.tree.End {
 		in := c.task.interests[c.next]
 		c.next++
-		if in.leaf == leaf {
+		detail := ""
+		switch {
+		case in.leaf != leaf:
+			detail = fmt.Sprintf("%s names the leaf %s, but the archive holds %s there", in.what, in.leaf, leaf)
+		case in.id != string(l.ID) || in.timestamp != string(l.Timestamp):
+			detail = fmt.Sprintf("%s names the entry %s of %s, but the archive holds %s of %s there", in.what, in.id, in.timestamp, l.ID, l.Timestamp)
+		default:
 			continue
 		}
 		index := c.tree.End
-		c.add(Finding{Code: in.differs, Verdict: codes[in.differs], Key: c.task.ref.Key, VersionID: c.version, Entry: &index,
-			Detail: fmt.Sprintf("%s names the leaf %s, but the archive holds %s there", in.what, in.leaf, leaf)})
+		c.add(Finding{Code: in.differs, Verdict: codes[in.differs], Key: c.task.ref.Key, VersionID: c.version, Entry: &index, Detail: detail})
 	}
 }

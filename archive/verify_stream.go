@@ -18,6 +18,7 @@ type streamState struct {
 	last      *candidate // the last manifest that was believed
 	chained   bool       // last is the one right before next, so that the chain can be judged
 	tree      Range      // after last; known while chained
+	latest    time.Time  // of the last entry
 	open      *Open      // of sequence 0
 	opener    keys.ID    // the record key that signed sequence 0
 	streamKey *StreamKey
@@ -64,16 +65,20 @@ func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *m
 	v.count(func(c *Counts) { c.Manifests++ })
 	v.tellFailed(s)
 	v.noteGap(s, g)
-	v.pins.see(s, g)
 	if len(g.candidates) == 0 {
 		v.judgeGaps(s)
-		v.gone(CodeManifestMissing, s.name.String(), g.key, g.versions[0].VersionID, "the manifest is deleted: only delete markers are left of it")
+		var until time.Time
+		if p := v.pinOf(next); p != nil {
+			until = p.RetainUntil.Time
+		}
+		v.gone(CodeManifestMissing, s.name.String(), g.key, g.versions[0].VersionID, until, "the manifest is deleted: only delete markers are left of it")
 		v.lose(s)
 		return
 	}
 	pin := v.pinOf(next)
 	c, failure := v.choose(s, g, pin)
 	if c == nil {
+		v.pins.see(s, g)
 		v.judgeFailed(ctx, s, failure, pin)
 		return
 	}
@@ -104,7 +109,7 @@ func (v *verifier) judgeGaps(s *streamState) {
 		if n := g.to - g.from + 1; n > 1 {
 			detail = fmt.Sprintf("%d sequences are missing, %d to %d", n, g.from, g.to)
 		}
-		v.gone(CodeManifestMissing, s.name.String(), s.name.ManifestKey(g.from), "", "%s", detail)
+		v.gone(CodeManifestMissing, s.name.String(), s.name.ManifestKey(g.from), "", time.Time{}, "%s", detail)
 	}
 	s.gaps = nil
 }
@@ -306,6 +311,10 @@ func (v *verifier) judgeChain(s *streamState, c *candidate) (Code, string) {
 	if !s.chained {
 		return v.judgeTree(Range{Begin: 0, End: m.Begin()}, m, false)
 	}
+	if s.last != nil && len(m.Segments) > 0 && m.Segments[0].FirstTimestamp.Before(s.latest) {
+		return CodeChain, fmt.Sprintf("its first entry is of %s, before the last one of the manifests before it, %s",
+			m.Segments[0].FirstTimestamp, Instant{s.latest})
+	}
 	if s.last != nil && m.Previous.SHA256 != s.last.hash {
 		return CodeChain, fmt.Sprintf("it follows the manifest %s, but the one before it is %s", m.Previous.SHA256, s.last.hash)
 	}
@@ -377,7 +386,7 @@ func (v *verifier) followFailed(ctx context.Context, s *streamState, c *candidat
 	byHash := pin != nil && c.hash == pin.SHA256 || code == CodeStreamUnverified || code == CodeKeyUnknown || code == CodeKeyEarly
 	for i := range c.manifest.Segments {
 		ref := &c.manifest.Segments[i]
-		v.refs.add(ref.Key, ref.VersionID)
+		v.refs.addRefuted(ref.Key, ref.VersionID)
 		if byHash && v.wanted(ref) {
 			// What else a wrong manifest says of a segment may be what is wrong with it.
 			v.segments.add(ctx, &segmentTask{stream: s.name, ref: *ref, date: c.date(), byHash: true, hashOnly: codes[code] == Tampered})
@@ -432,6 +441,7 @@ func (v *verifier) believe(ctx context.Context, s *streamState, c *candidate) {
 	v.judgePromises(s, c)
 	v.pins.meet(s, c)
 	for i := range m.Segments {
+		s.latest = m.Segments[i].LastTimestamp.Time
 		v.follow(ctx, s, c, &m.Segments[i])
 	}
 }
