@@ -95,6 +95,7 @@ type verifier struct {
 	now       time.Time // the store's clock when the run began
 	placement Placement
 	keyring   map[keys.ID]*keyState
+	keysMu    sync.RWMutex // of keyring: keys can be published while a run is under way
 	acts      *acts
 	// collecting takes the acts of control streams in the first pass over them; nil afterwards.
 	collecting *takenActs
@@ -108,6 +109,7 @@ type verifier struct {
 	silent     []silence
 	continues  []continuation
 	ends       map[string]streamEnd
+	sought     map[keys.ID]bool // keys that were looked for again
 
 	mu       sync.Mutex
 	report   *Report
@@ -150,7 +152,7 @@ func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
 func newVerifier(c VerifyConfig, now time.Time) *verifier {
 	return &verifier{
 		VerifyConfig: c, now: now, reported: map[reportedKey]bool{}, refs: newRefs(), keyring: map[keys.ID]*keyState{},
-		acts: newActs(), unlisted: map[string]bool{}, continued: map[string]bool{},
+		acts: newActs(), unlisted: map[string]bool{}, continued: map[string]bool{}, sought: map[keys.ID]bool{},
 		report: &Report{
 			Format: Format, Home: c.Store.Home(), Genesis: genesisUnpinned, Placement: PlacementHome, Tail: tailUnpinned,
 			Started: Second{now.UTC().Truncate(time.Second)}, HMAC: HMACNone,
@@ -188,7 +190,7 @@ func (v *verifier) run(ctx context.Context) error {
 	}
 	v.segments.wait()
 	v.judgeAnchors()
-	v.pins.finish(v)
+	v.pins.finish(ctx, v)
 	v.judgeEmpty()
 	return ctx.Err()
 }

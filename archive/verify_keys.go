@@ -50,9 +50,54 @@ func (v *verifier) loadKeys(ctx context.Context) {
 	})
 }
 
+// learnKeys loads the records of the keys of a manifest that was written while this run was under way: they may be as new.
+func (v *verifier) learnKeys(ctx context.Context, g *manifestGroup) {
+	if v.collecting != nil {
+		return // the second pass does, and keeps what is found
+	}
+	for i := range g.candidates {
+		c := &g.candidates[i]
+		if c.manifest == nil || !v.isNew(c.date()) {
+			continue
+		}
+		ids := []keys.ID{keys.ID(c.line.KeyID)}
+		for j := range c.manifest.Segments {
+			ids = append(ids, c.manifest.Segments[j].KeyIDs...)
+		}
+		for _, id := range ids {
+			v.learnKey(ctx, id)
+		}
+	}
+}
+
+func (v *verifier) learnKey(ctx context.Context, id keys.ID) {
+	if id.Valid() != nil || v.knownKey(id) != nil || v.sought[id] {
+		return
+	}
+	v.sought[id] = true
+	v.list(ctx, RecordKey(id), "", func(g group) bool {
+		if g.key == RecordKey(id) {
+			v.loadKey(ctx, id, g)
+		}
+		return false
+	})
+}
+
+// knownKey is what is known of a key, nil if there is no record.
+func (v *verifier) knownKey(id keys.ID) *keyState {
+	v.keysMu.RLock()
+	defer v.keysMu.RUnlock()
+	return v.keyring[id]
+}
+
+// loadKey judges a key record. It is in the keyring once it is judged.
 func (v *verifier) loadKey(ctx context.Context, id keys.ID, g group) {
 	k := &keyState{key: g.key}
-	v.keyring[id] = k
+	defer func() {
+		v.keysMu.Lock()
+		defer v.keysMu.Unlock()
+		v.keyring[id] = k
+	}()
 	originals := g.originals()
 	if len(originals) == 0 {
 		v.find(CodeRecordMissing, g.key, g.versions[0].VersionID, "the key record is deleted: only delete markers are left of it")
@@ -103,7 +148,7 @@ type use struct {
 
 // usableKey returns the key if it may sign for that stream. If not, the code and the reason say why.
 func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason string) {
-	k = v.keyring[id]
+	k = v.knownKey(id)
 	switch {
 	case k == nil:
 		code, reason = v.absentKey(id)

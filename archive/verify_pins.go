@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -206,12 +207,12 @@ func (v *verifier) pinnedMayFollow(s *streamState, h Head) bool {
 }
 
 // finish judges what was not met at all.
-func (p *pins) finish(v *verifier) {
+func (p *pins) finish(ctx context.Context, v *verifier) {
 	if v.log == nil {
 		return
 	}
 	v.judgeSilent()
-	v.judgeContinued()
+	v.judgeContinued(ctx)
 	for name, h := range p.heads {
 		n, err := ParseStreamName(name)
 		if err != nil || p.met[name] || !v.walked(n) || v.unlisted[n.area()] {

@@ -65,6 +65,7 @@ func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *m
 	v.count(func(c *Counts) { c.Manifests++ })
 	v.tellFailed(s)
 	v.noteGap(s, g)
+	v.learnKeys(ctx, g)
 	if len(g.candidates) == 0 {
 		v.judgeGaps(s)
 		var until time.Time
@@ -290,7 +291,7 @@ func (v *verifier) judgeSignature(s *streamState, c *candidate) (Code, string) {
 }
 
 // k0 is the public key of a record that is known.
-func k0(v *verifier, id keys.ID) keys.PublicKey { return v.keyring[id].record.PublicKey }
+func k0(v *verifier, id keys.ID) keys.PublicKey { return v.knownKey(id).record.PublicKey }
 
 func signatureHolds(log keys.LogID, id keys.ID, pub keys.PublicKey, c *candidate) (Code, string) {
 	if err := keys.VerifyLine(keys.KindManifest, log, id, pub, c.line); err != nil {
