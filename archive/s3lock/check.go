@@ -131,10 +131,10 @@ func (s *Store) checkEndpoint() Line {
 		Threat: "another server may accept locks and not enforce them, and may see the logs",
 		Fix:    "leave the endpoint to AWS; otherwise run the canary to see what this server enforces",
 	}
-	switch host := hostOf(s.endpoint); {
-	case s3Host.MatchString(strings.TrimPrefix(host, s.home.Bucket+".")):
+	switch {
+	case s.OnAWS():
 		l.Status, l.Got = Pass, l.Got+", at least "+tls.VersionName(s.config.TLSMinVersion)
-	case isLoopback(host):
+	case isLoopback(hostOf(s.endpoint)):
 		l.Status, l.Got = Unknown, l.Got+", which is this machine"
 	default:
 		l.Status, l.Got = Unknown, l.Got+", which is not AWS"

@@ -54,6 +54,11 @@ func resolveEndpoint(ctx context.Context, o s3.Options, c Config) (string, error
 	}
 }
 
+// OnAWS says whether the requests go to Amazon S3's own hosts. If not, somebody named the endpoint on purpose.
+func (s *Store) OnAWS() bool {
+	return s3Host.MatchString(strings.TrimPrefix(hostOf(s.endpoint), s.home.Bucket+"."))
+}
+
 // origin says where an endpoint that is not in a Config comes from, in the SDK's order.
 func origin() string {
 	for _, name := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {

@@ -67,7 +67,7 @@ func (a *app) checkBucket(c *cobra.Command) error {
 	if a.json {
 		err = printJSON(a.stdout, r)
 	} else {
-		err = a.printLines(fmt.Sprintf("Bucket %s at %s", r.Home.Bucket, r.Endpoint), r.Lines)
+		err = s.printLines(fmt.Sprintf("Bucket %s at %s", r.Home.Bucket, r.Endpoint), r.Lines)
 	}
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (a *app) canary(c *cobra.Command) error {
 	if a.json {
 		err = printJSON(a.stdout, r)
 	} else {
-		err = a.printLines(fmt.Sprintf("Canary %s in bucket %s at %s", r.Key, r.Home.Bucket, r.Endpoint), r.Lines)
+		err = s.printLines(fmt.Sprintf("Canary %s in bucket %s at %s", r.Key, r.Home.Bucket, r.Endpoint), r.Lines)
 	}
 	if err != nil {
 		return err
@@ -96,18 +96,19 @@ func (a *app) canary(c *cobra.Command) error {
 }
 
 // printLines shows a report as a table, and behind it what is wrong and what to do.
-func (a *app) printLines(title string, lines []s3lock.Line) error {
+func (s *session) printLines(title string, lines []s3lock.Line) error {
 	rows := [][]string{{"STATUS", "SETTING", "GOT", "WANT"}}
 	for _, l := range lines {
 		rows = append(rows, []string{string(l.Status), l.Setting, l.Got, l.Want})
 	}
-	fmt.Fprintln(a.stdout, title)
-	if err := printTable(a.stdout, rows); err != nil {
+	fmt.Fprintln(s.stdout, visible(title))
+	fmt.Fprint(s.stdout, s.endpointLine())
+	if err := printTable(s.stdout, rows); err != nil {
 		return err
 	}
 	for _, l := range lines {
 		if l.Status != s3lock.Pass {
-			fmt.Fprintf(a.stdout, "\n%s: %s: %s.\n  fix: %s\n", l.Status, l.Setting, l.Threat, l.Fix)
+			fmt.Fprintf(s.stdout, "\n%s\n%s\n", visible(fmt.Sprintf("%s: %s: %s.", l.Status, l.Setting, l.Threat)), visible("  fix: "+l.Fix))
 		}
 	}
 	return nil

@@ -19,6 +19,7 @@ type catOptions struct {
 	from, to, index       string
 	streams               []string
 	lines, raw, unchecked bool
+	escape                bool // somebody looks at what is printed
 }
 
 func (a *app) catCommand() *cobra.Command {
@@ -32,7 +33,9 @@ func (a *app) catCommand() *cobra.Command {
 			"itself with verify --entry.\n\n" +
 			"Hashes, chain and signatures are checked on the way. Of a segment that fails nothing is printed unless --unverified asks\n" +
 			"for it; what is wrong goes to standard error, and the exit status is 1. Whether something is missing at the end, or is\n" +
-			"not locked, is what `wormlog verify` says.",
+			"not locked, is what `wormlog verify` says.\n\n" +
+			"On a terminal what is not printable is shown escaped, as \\x1b, and each entry on one line: entries may hold anything,\n" +
+			"and are not to command the terminal. Into a file or a pipe they go byte for byte.",
 		Example: "  wormlog cat --from 2026-11-22T17:00:00Z --to 2026-11-22T18:00:00Z\n" +
 			"  wormlog cat --stream main.01M82FEW6C6GDTB0PHVJTHDPSA --index 17 --lines\n" +
 			"  wormlog cat --stream 'payments.*' | jq .eventName",
@@ -51,6 +54,7 @@ func (a *app) catCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		o.escape = terminal(s.stdout)
 		return s.cat(c.Context(), o)
 	}
 	return c
@@ -100,7 +104,7 @@ func (s *session) printEntries(ctx context.Context, r *archive.Reader, o catOpti
 		var f *archive.FindingError
 		if errors.As(err, &f) {
 			findings++
-			fmt.Fprintln(s.stderr, "wormlog: "+err.Error())
+			s.complain(err)
 			continue
 		}
 		if err == nil {
@@ -128,18 +132,22 @@ func (s *session) printEntries(ctx context.Context, r *archive.Reader, o catOpti
 }
 
 func (s *session) printEntry(out *bufio.Writer, l *archive.ReadEntry, o catOptions) (err error) {
+	b := l.Data
 	switch {
 	case s.json || o.lines:
-		_, err = out.Write(l.Bytes)
+		b = l.Bytes
 	case l.Binary && o.raw:
-		var b []byte
-		if b, err = base64.StdEncoding.DecodeString(string(l.Data)); err == nil {
-			_, err = out.Write(b)
-		}
+		b, err = base64.StdEncoding.DecodeString(string(l.Data))
 	case l.Binary:
-		_, err = fmt.Fprintf(out, "%q", l.Data)
-	default:
-		_, err = out.Write(l.Data)
+		b = strconv.AppendQuote(nil, string(l.Data))
+	}
+	if err != nil {
+		return err
+	}
+	if o.escape {
+		_, err = out.WriteString(visible(string(b)))
+	} else {
+		_, err = out.Write(b)
 	}
 	return errors.Join(err, out.WriteByte('\n'))
 }

@@ -20,7 +20,11 @@ func (a *app) initCommand() *cobra.Command {
 		Use:   "init",
 		Short: "Make a log in the bucket, its authority keys and its first signing key",
 		Long: "Make a new log: log.json in the bucket, which names the log, its authorities and its retention; the online authority's\n" +
-			"key and the first signing key in Secrets Manager; the recovery key in a file, which is to be kept offline.\n\n" +
+			"key, the key for acts (role authority) and the first signing key in Secrets Manager; the recovery key in a file, which\n" +
+			"is to be kept offline. It alone vouches for the key for acts.\n\n" +
+			"log.json is locked for max_retention: twice the retention, but at least 180 days more than it, unless that is set.\n" +
+			"Nobody can shorten that, nor the retention. To try things out, --retention 1d locks log.json and the key records for\n" +
+			"181 days, and all else for some ten.\n\n" +
 			"The bucket, its Object Lock, the credentials and the clock are checked before anything is written. Running init again\n" +
 			"is safe at any time: it completes what a run before did not finish, changes nothing that is there, and says so. With\n" +
 			"another --writer it adds a signing key for that writer.",
@@ -43,7 +47,7 @@ func (a *app) initCommand() *cobra.Command {
 
 const (
 	defaultRetentionDays = 2557 // seven years with their leap days; S3 counts a year as 365
-	defaultCapMargin     = 3 * 366
+	leastCapMargin       = 180  // days that log.json is locked longer than the retention at least, as a key record is
 	defaultHeartbeat     = time.Hour
 	maxClockSkew         = 5 * time.Minute
 )
@@ -54,12 +58,15 @@ type initialized struct {
 	Origin      string       `json:"origin"`
 	Home        archive.Home `json:"home"`
 	Retention   uint64       `json:"retention_days"`
-	Created     bool         `json:"created"`      // the log is new
-	KeyID       keys.ID      `json:"key_id"`       // the writer's signing key
-	KeyCreated  bool         `json:"key_created"`  // the key, or what was missing of it, is new
-	Writer      string       `json:"writer"`       // whom it is for
-	RecoveryKey string       `json:"recovery_key"` // the file; empty if it is not here
+	Created     bool         `json:"created"`          // the log is new
+	KeyID       keys.ID      `json:"key_id"`           // the writer's signing key
+	KeyCreated  bool         `json:"key_created"`      // the key, or what was missing of it, is new
+	Writer      string       `json:"writer"`           // whom it is for
+	ActsKeyID   keys.ID      `json:"acts_key_id"`      // the signing key of role authority; empty if there is none yet
+	ActsCreated bool         `json:"acts_key_created"` // that key, or what was missing of it, is new
+	RecoveryKey string       `json:"recovery_key"`     // the file; empty if it is not here
 	Secrets     []string     `json:"secrets"`
+	Endpoint    string       `json:"endpoint"`
 }
 
 // init makes a log, or completes one. Every step finds what an earlier run did and goes on from there:
@@ -67,11 +74,13 @@ type initialized struct {
 //  1. the recovery key, in a file, without the log's ID yet
 //  2. the online authority's key, in its secret
 //  3. log.json, which names both keys: the log exists
-//  4. the signing key, in its secret
-//  5. its verification copy, and then its record in the archive: writers may use it
+//  4. the key for acts, in its secret, and then its record, which the recovery key signs
+//  5. the signing key, in its secret
+//  6. its verification copy, and then its record in the archive: writers may use it
 //
-// A crash before 3 leaves two keys of no log, which the next run takes up; one between 4 and 5 a key that no writer
-// accepts yet, and whose record the next run makes again from the bundle.
+// A crash before 3 leaves two keys of no log, which the next run takes up; one within 4 or after 5 a key that nobody
+// accepts yet, and whose record the next run makes again from the bundle. The key for acts comes before anything says that
+// the recovery key can be taken away; if it was, the rest is done all the same, and the run says what is missing.
 func (s *session) init(ctx context.Context, recovery recoveryFile) error {
 	now, err := s.ready(ctx)
 	if err != nil {
@@ -92,10 +101,17 @@ func (s *session) init(ctx context.Context, recovery recoveryFile) error {
 	if err != nil {
 		return s.hidden(err)
 	}
+	actsErr := setup.actsKey(ctx, l)
+	if actsErr != nil && !errors.Is(actsErr, errRecoveryAway) {
+		return actsErr
+	}
 	if err := setup.signingKey(ctx, l); err != nil {
 		return err
 	}
-	return setup.print(l)
+	if err := setup.print(l); err != nil || actsErr == nil {
+		return err
+	}
+	return exit(exitNo, actsErr)
 }
 
 // ready checks everything that can be checked before something is written, and returns the store's clock.
@@ -155,7 +171,7 @@ func (u *setup) create(ctx context.Context, now time.Time) (*archive.Log, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := u.unused(ctx, genesis.Origin); err != nil {
+	if err := errors.Join(u.distinct(genesis.Origin), u.unused(ctx, genesis.Origin)); err != nil {
 		return nil, err
 	}
 	recoveryKey, err := u.recovery.take(u.Bucket, u.Prefix)
@@ -196,9 +212,12 @@ func (u *setup) genesis(now time.Time) (archive.Genesis, error) {
 	if err != nil {
 		return archive.Genesis{}, err
 	}
-	most = cmp.Or(most, min(days+defaultCapMargin, archive.MaxRetentionDays))
+	most = cmp.Or(most, defaultCap(days))
 	if most < days {
 		return archive.Genesis{}, fmt.Errorf("max_retention is %d days, less than the retention of %d", most, days)
+	}
+	if from := anchorDue(days, most); from < leastCapMargin {
+		fmt.Fprintf(u.stderr, "wormlog: max_retention is so near to the retention that log.json's lock falls short soon: from day %d on verify will ask to extend it\n", from)
 	}
 	beat := defaultHeartbeat
 	if u.Heartbeat.set {
@@ -211,17 +230,49 @@ func (u *setup) genesis(now time.Time) (archive.Genesis, error) {
 	}, nil
 }
 
-// unused makes sure that the signing secret is no other log's, before anything is written.
+// defaultCap returns the days of max_retention if they are not set. log.json is locked for so long and cannot be locked
+// for less; it has to outlive what is written over years, until its lock is extended. Short retentions are for trials,
+// and are not to leave a lock of years behind.
+func defaultCap(days uint64) uint64 {
+	return min(max(2*days, days+leastCapMargin), archive.MaxRetentionDays)
+}
+
+// anchorDue returns the day of the log from which verify asks to extend the lock of log.json: what is written then is kept
+// longer than it, and it ends within a year.
+func anchorDue(days, most uint64) uint64 {
+	const notice = 365
+	return max(most-days, max(most, notice)-notice)
+}
+
+// unused makes sure that the secrets are no other log's, before anything is written.
 func (u *setup) unused(ctx context.Context, origin string) error {
-	bundle, err := u.currentBundle(ctx, u.signingSecret(origin))
-	if err == nil {
-		return withHint(fmt.Errorf("secret %s already holds the signing key of log %s, which is not %s", u.signingSecret(origin), bundle.LogID(), u.where()),
-			"name another signing_secret, or the bucket and prefix of that log")
+	for _, s := range []struct{ setting, name string }{
+		{"signing_secret", u.signingSecret(origin)}, {"acts_secret", u.actsSecret(origin)},
+	} {
+		bundle, err := u.currentBundle(ctx, s.name)
+		if err == nil {
+			return withHint(fmt.Errorf("secret %s already holds the signing key of log %s, which is not %s", s.name, bundle.LogID(), u.where()),
+				"name another "+s.setting+", or the bucket and prefix of that log")
+		}
+		if !errors.Is(err, keys.ErrNotFound) {
+			return err
+		}
 	}
-	if errors.Is(err, keys.ErrNotFound) {
-		return nil
+	return nil
+}
+
+// distinct makes sure that no two keys are to be in one secret, before anything is written.
+func (u *setup) distinct(origin string) error {
+	names := map[string]string{}
+	for _, s := range []struct{ setting, name string }{
+		{"authority_secret", u.authoritySecret(origin)}, {"acts_secret", u.actsSecret(origin)}, {"signing_secret", u.signingSecret(origin)},
+	} {
+		if other, ok := names[s.name]; ok {
+			return withHint(fmt.Errorf("%s and %s are the same secret, %s, and each is for one key", other, s.setting, s.name), "set "+s.setting+" to another name")
+		}
+		names[s.name] = s.setting
 	}
-	return err
+	return nil
 }
 
 func (u *setup) onlineAuthority(ctx context.Context, name string) (*keys.AuthorityKey, error) {
@@ -243,6 +294,9 @@ func (u *setup) adopt(ctx context.Context, l *archive.Log) error {
 	here := u.session.store.Home()
 	if here.Bucket != l.Home.Bucket || here.Prefix != l.Home.Prefix {
 		return fmt.Errorf("the log %s is a copy: its home is bucket %s, prefix %q; work there", u.where(), l.Home.Bucket, l.Home.Prefix)
+	}
+	if err := u.distinct(l.Origin); err != nil {
+		return err
 	}
 	u.tellUnchanged(l)
 	return u.settleRecovery(l)
@@ -268,98 +322,9 @@ func (u *setup) settleRecovery(l *archive.Log) (err error) {
 	return err
 }
 
-// signingKey makes the writer's key unless there is one, and completes what is missing of it.
-func (u *setup) signingKey(ctx context.Context, l *archive.Log) error {
-	name, pattern := u.signingSecret(l.Origin), u.Writer+".*"
-	u.done.Secrets = []string{u.authoritySecret(l.Origin), name}
-	bundle, err := u.currentBundle(ctx, name)
-	if errors.Is(err, keys.ErrNotFound) {
-		bundle, err = u.newKey(ctx, l, name, pattern)
-	}
-	if err != nil {
-		return err
-	}
-	if bundle.LogID() != l.ID {
-		return withHint(fmt.Errorf("secret %s holds the signing key of log %s, and this is log %s", name, bundle.LogID(), l.ID), "name another signing_secret")
-	}
-	u.done.KeyID, u.done.Writer = bundle.KeyID(), u.Writer
-	if c := bundle.VerificationCopy(); c != nil {
-		copies := secretsmanager.Copies{API: u.api, Prefix: u.verificationSecrets(l.Origin)}
-		if err := copies.PutCopy(ctx, c); err != nil {
-			return err
-		}
-		u.done.Secrets = append(u.done.Secrets, copies.Name(bundle.KeyID()))
-	}
-	return u.publish(ctx, l, bundle, name, pattern)
-}
-
-func (u *setup) newKey(ctx context.Context, l *archive.Log, name, pattern string) (*keys.Bundle, error) {
-	if _, err := u.authority(ctx, l); err != nil {
-		return nil, err // no key is made that could not be published
-	}
-	bundle, _, err := keys.NewKey(l.ID, keys.RoleWriter, pattern, u.SignatureAlgorithm, secretsmanager.Source(name), "")
-	if err != nil {
-		return nil, err
-	}
-	u.done.KeyCreated = true
-	return bundle, u.store.CreateBundle(ctx, name, bundle)
-}
-
-// publish writes the key record unless it is there.
-func (u *setup) publish(ctx context.Context, l *archive.Log, bundle *keys.Bundle, name, pattern string) error {
-	record, err := l.Record(ctx, u.session.store, bundle.KeyID())
-	if err == nil {
-		if record.Streams != pattern {
-			return withHint(fmt.Errorf("secret %s holds the key for the streams %s, and the writer is %s", name, record.Streams, u.Writer),
-				"name another signing_secret for this writer, or the writer that the key is for")
-		}
-		return nil
-	}
-	if !errors.Is(err, archive.ErrNotFound) {
-		return err
-	}
-	if record, err = bundle.Record(pattern, secretsmanager.Source(name), ""); err != nil {
-		return err
-	}
-	authority, err := u.authority(ctx, l)
-	if err != nil {
-		return err
-	}
-	b, id, err := keys.SignRecord(record, authority.Signer())
-	if err != nil {
-		return err
-	}
-	u.done.KeyCreated = true
-	_, err = l.CreateRecord(ctx, u.session.store, id, b)
-	return err
-}
-
-// authority reads the online authority's key and compares it with the one that the log names.
-func (u *setup) authority(ctx context.Context, l *archive.Log) (*keys.AuthorityKey, error) {
-	name := u.authoritySecret(l.Origin)
-	k, err := u.store.LoadAuthority(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if want, _ := l.Authority(archive.OnlineAuthority); want.ID() != k.Authority().ID() {
-		return nil, withHint(fmt.Errorf("secret %s holds the authority key %s, and log %s has %s", name, k.Authority().ID(), l.ID, want.ID()),
-			"name the log's own authority_secret")
-	}
-	return k, nil
-}
-
-// currentBundle reads a signing secret.
-func (u *setup) currentBundle(ctx context.Context, name string) (*keys.Bundle, error) {
-	p, err := secretsmanager.NewProvider(secretsmanager.Config{API: u.api, SecretID: name})
-	if err != nil {
-		return nil, err
-	}
-	return p.Current(ctx)
-}
-
 func (u *setup) print(l *archive.Log) error {
 	d := &u.done
-	d.LogID, d.Origin, d.Home, d.Retention = l.ID, l.Origin, l.Home, l.Retention.Days
+	d.LogID, d.Origin, d.Home, d.Retention, d.Endpoint = l.ID, l.Origin, l.Home, l.Retention.Days, u.bucket.Endpoint()
 	if u.json {
 		return printJSON(u.stdout, d)
 	}
@@ -369,10 +334,16 @@ func (u *setup) print(l *archive.Log) error {
 		fmt.Fprintf(&b, "Log %s created %s.\n", l.Origin, u.where())
 	case d.KeyCreated:
 		fmt.Fprintf(&b, "Log %s was there already %s; its key for writer %s is now complete.\n", l.Origin, u.where(), d.Writer)
+	case d.ActsCreated:
+		fmt.Fprintf(&b, "Log %s was there already %s; its key for acts is now complete.\n", l.Origin, u.where())
 	default:
 		fmt.Fprintf(&b, "Log %s was there already %s, and so was the key for writer %s: nothing was changed.\n", l.Origin, u.where(), d.Writer)
 	}
+	b.WriteString(u.endpointLine())
 	fmt.Fprintf(&b, "Entries are kept %d days, and no lock is longer than %d. Key %s signs for writer %s.\n", l.Retention.Days, l.Retention.MaxDays, d.KeyID, d.Writer)
+	if d.ActsKeyID != "" {
+		fmt.Fprintf(&b, "Key %s signs acts of the log's authority: nothing in daily use needs its secret either.\n", d.ActsKeyID)
+	}
 	switch {
 	case d.RecoveryKey == "":
 		b.WriteString("The recovery key is not here. If you cannot say where it is, look for it now.\n")

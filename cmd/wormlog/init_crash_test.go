@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/wormlog/wormlog/archive/devserver"
+	"github.com/wormlog/wormlog/keys"
 )
 
 // server starts a development server with a bucket and sets the environment for it.
@@ -43,7 +44,7 @@ func command(ctx context.Context, args ...string) (status int, stdout, stderr st
 }
 
 // Whatever request init ends at, whether that took effect or not, running it again completes the log: one log.json, one key
-// record, one recovery key that fits.
+// record for the writer and one for acts, one recovery key that fits.
 func TestInitCompletesAfterACrashAtEveryRequest(t *testing.T) {
 	for _, outcome := range []devserver.Outcome{devserver.Lost, devserver.ReplyLost} {
 		for nth, more := 1, true; more; nth++ {
@@ -93,16 +94,25 @@ func checkInitialised(t *testing.T, s *devserver.Server) {
 	if err != nil || len(files) != 1 || files[0] != made.RecoveryKey || made.RecoveryKey != "wormlog-recovery-"+string(made.LogID[:8])+".key" {
 		t.Errorf("recovery keys %v, and init names %q", files, made.RecoveryKey)
 	}
-	for _, prefix := range []string{"log.json", "keys/"} {
-		if list, err := s.Raw().Versions(testBucket, prefix); err != nil || len(list) != 1 {
-			t.Errorf("%d objects under %s (%v), want 1", len(list), prefix, err)
+	for prefix, want := range map[string]int{"log.json": 1, "keys/": 2} {
+		if list, err := s.Raw().Versions(testBucket, prefix); err != nil || len(list) != want {
+			t.Errorf("%d objects under %s (%v), want %d", len(list), prefix, err, want)
 		}
 	}
 	status, stdout, stderr = command(t.Context(), "init", "--json")
-	if status != 0 || !strings.Contains(stdout, `"created": false`) || !strings.Contains(stdout, `"key_created": false`) {
+	if status != 0 || !strings.Contains(stdout, `"created": false`) || !strings.Contains(stdout, `"key_created": false`) || !strings.Contains(stdout, `"acts_key_created": false`) {
 		t.Errorf("init for the third time: status %d\n%s%s", status, stdout, stderr)
 	}
-	if status, _, stderr = command(t.Context(), "keys", "list"); status != 0 {
-		t.Errorf("keys list: status %d: %s", status, stderr)
+	status, stdout, stderr = command(t.Context(), "keys", "list", "--json")
+	var list keyList
+	if err := json.Unmarshal([]byte(stdout), &list); status != 0 || err != nil {
+		t.Fatalf("keys list: status %d, %v: %s", status, err, stderr)
+	}
+	roles := map[keys.Role]keys.ID{}
+	for _, k := range list.Keys {
+		roles[k.Role] = k.ID
+	}
+	if roles[keys.RoleWriter] != made.KeyID || roles[keys.RoleAuthority] != made.ActsKeyID {
+		t.Errorf("the keys are %v, and init names %s and %s", roles, made.KeyID, made.ActsKeyID)
 	}
 }

@@ -163,7 +163,7 @@ func (s *session) printKeys(list keyList) error {
 		return err
 	}
 	if strings.HasPrefix(list.Current, "not known") {
-		fmt.Fprintf(s.stdout, "Which key is current is %s\n", list.Current)
+		fmt.Fprintln(s.stdout, visible("Which key is current is "+list.Current))
 	}
 	return nil
 }

@@ -182,7 +182,7 @@ func (s *session) listSegments(ctx context.Context, o listOptions) error {
 			if wrong == nil {
 				wrong = err
 			}
-			fmt.Fprintln(s.stderr, "wormlog: "+err.Error())
+			s.complain(err)
 			continue
 		}
 		if err != nil {
@@ -351,7 +351,7 @@ func (r *rows) print(v any, fields []string, line string) error {
 	r.n++
 	switch r.format {
 	case asJSON:
-		b, err := json.Marshal(v)
+		b, err := json.Marshal(v, anyText)
 		if err != nil {
 			return err
 		}
@@ -366,7 +366,7 @@ func (r *rows) print(v any, fields []string, line string) error {
 			r.header()
 		}
 		for i, f := range fields {
-			fields[i] = spreadsheetSafe(f)
+			fields[i] = spreadsheetSafe(visible(f))
 		}
 		r.csv.UseCRLF = true
 		_ = r.csv.Write(fields) // its error is told by Error, behind Flush
@@ -376,7 +376,7 @@ func (r *rows) print(v any, fields []string, line string) error {
 	if first {
 		fmt.Fprintln(r.w, r.heading)
 	}
-	_, err := fmt.Fprintln(r.w, line)
+	_, err := fmt.Fprintln(r.w, visible(line))
 	return err
 }
 

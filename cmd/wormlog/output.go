@@ -13,9 +13,12 @@ import (
 	"golang.org/x/term"
 )
 
+// anyText lets names that are no UTF-8 be printed: as U+FFFD, as JSON cannot hold them.
+var anyText = jsontext.AllowInvalidUTF8(true)
+
 // printJSON writes v indented, and a newline.
 func printJSON(w io.Writer, v any) error {
-	b, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "))
+	b, err := json.Marshal(v, json.Deterministic(true), jsontext.WithIndent("  "), anyText)
 	if err != nil {
 		return fmt.Errorf("printing JSON: %w", err)
 	}
@@ -27,10 +30,16 @@ func printJSON(w io.Writer, v any) error {
 func printTable(w io.Writer, rows [][]string) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = visible(cell)
+		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()
 }
+
+// complain says on standard error what goes wrong on the way.
+func (a *app) complain(err error) { fmt.Fprintln(a.stderr, visible("wormlog: "+err.Error())) }
 
 // lockedWriter lets goroutines share a writer.
 type lockedWriter struct {

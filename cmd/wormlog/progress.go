@@ -11,15 +11,20 @@ import (
 // bar shows progress on a terminal, and nothing elsewhere.
 type bar struct{ *progressbar.ProgressBar }
 
-// newBar makes a bar on w of so many bytes; -1 if that is not known.
-func newBar(w io.Writer, show bool, total int64, doing string) bar {
+// newBar shows a bar on w, at once, of so many units; -1 if that is not known. The empty unit is bytes.
+func newBar(w io.Writer, show bool, total int64, unit, doing string) bar {
 	if !show {
 		return bar{}
 	}
+	rate := progressbar.OptionShowBytes(true)
+	if unit != "" {
+		rate = progressbar.OptionShowIts()
+	}
 	return bar{progressbar.NewOptions64(total,
-		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(doing), progressbar.OptionShowBytes(true),
-		progressbar.OptionUseIECUnits(false), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionShowElapsedTimeOnFinish())}
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(doing), progressbar.OptionSetRenderBlankState(true),
+		rate, progressbar.OptionSetItsString(unit), progressbar.OptionUseIECUnits(false), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionFullWidth(), progressbar.OptionSetPredictTime(total >= 0), progressbar.OptionClearOnFinish(),
+		progressbar.OptionShowElapsedTimeOnFinish())}
 }
 
 func (b bar) add(n uint64) {

@@ -101,9 +101,9 @@ func (a *app) finish(err error) int {
 		printJSON(a.stderr, map[string]string{"error": said, "hint": hint})
 		return status
 	}
-	fmt.Fprintln(a.stderr, "wormlog: "+said)
+	fmt.Fprintln(a.stderr, visible("wormlog: "+said))
 	if hint != "" {
-		fmt.Fprintln(a.stderr, "hint: "+hint)
+		fmt.Fprintln(a.stderr, visible("hint: "+hint))
 	}
 	return status
 }

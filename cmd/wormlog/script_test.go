@@ -78,7 +78,7 @@ func setUpScript(env *testscript.Env) error {
 //	dev corrupt PREFIX          the first object under it gets other bytes, with checksums to match
 //	dev mark PREFIX             … gets a delete marker
 //	dev drop PREFIX             all objects under it vanish
-//	dev foreign KEY             an object that is nobody's
+//	dev foreign KEY             an object that is nobody's; KEY as in Go, without the quotes
 //	[!] dev empty               nothing is in the bucket
 func dev(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value("server").(*scriptServer)
@@ -140,7 +140,9 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(raw.DeleteVersion(testBucket, v.Key, v.VersionID))
 		}
 	case "foreign":
-		_, err := raw.PutVersion(testBucket, devserver.Version{Key: arg(1), Body: []byte("not ours")})
+		key, err := strconv.Unquote(`"` + arg(1) + `"`)
+		ts.Check(err)
+		_, err = raw.PutVersion(testBucket, devserver.Version{Key: key, Body: []byte("not ours")})
 		ts.Check(err)
 	case "empty":
 		list, err := raw.Versions(testBucket, "")

@@ -102,6 +102,15 @@ func (s *session) where() string {
 	return "in bucket " + s.Bucket + " under " + strings.Trim(s.Prefix, "/") + "/"
 }
 
+// endpointLine says so, for people, if the archive is not on AWS: what such a server says of locks and dates is its own
+// word. It is empty on AWS.
+func (s *session) endpointLine() string {
+	if s.bucket.OnAWS() {
+		return ""
+	}
+	return visible(fmt.Sprintf("Endpoint %s (not AWS, named by %s).", s.bucket.Endpoint(), s.given["endpoint"].from)) + "\n"
+}
+
 // Names of secrets, derived from the log's origin where they are not set.
 
 func (s *session) signingSecret(origin string) string {
@@ -110,6 +119,10 @@ func (s *session) signingSecret(origin string) string {
 
 func (s *session) authoritySecret(origin string) string {
 	return cmp.Or(s.AuthoritySecret, secretName(origin, "authority"))
+}
+
+func (s *session) actsSecret(origin string) string {
+	return cmp.Or(s.ActsSecret, secretName(origin, "acts"))
 }
 
 func (s *session) verificationSecrets(origin string) string {

@@ -20,6 +20,7 @@ type config struct {
 	SecretsEndpoint                          string
 	LogID                                    keys.LogID
 	SigningSecret, AuthoritySecret           string
+	ActsSecret                               string
 	VerificationSecrets, SigningKeyEnv       string
 	SignatureAlgorithm                       keys.Algorithm
 	Retention, MaxRetention                  period
@@ -72,8 +73,9 @@ var settings = []setting{
 
 	{"origin", groupInit, "", "the log's name, a URL without scheme such as example.com/payments-audit", setOrigin},
 	{"authority_secret", groupInit, "", "secret with the online authority's key; empty for wormlog/<origin>/authority", text(func(c *config) *string { return &c.AuthoritySecret })},
+	{"acts_secret", groupInit, "", "secret with the key of role authority, which signs acts; empty for wormlog/<origin>/acts", text(func(c *config) *string { return &c.ActsSecret })},
 	{"signature_algorithm", groupInit, "hmac-sha256", "how entries are signed: hmac-sha256 or ed25519", setAlgorithm},
-	{"max_retention", groupInit, "", "no lock is ever longer: a guard against typing errors; empty for retention and three years", setPeriod(func(c *config) *period { return &c.MaxRetention })},
+	{"max_retention", groupInit, "", "the longest retention ever asked for, a guard against typing errors; log.json is locked for so long; empty for twice the retention, at least 180d more than it", setPeriod(func(c *config) *period { return &c.MaxRetention })},
 
 	{"writer", groupWriter, "main", "first part of the stream names: whoever writes", setWriter},
 	{"retention", groupWriter, "", "how long entries are kept, such as 2557d, or until which date; empty for 2557d in init, and as the log says in write", setPeriod(func(c *config) *period { return &c.Retention })},

@@ -205,15 +205,9 @@ func (s *session) verify(ctx context.Context, o verifyOptions) error {
 	if err != nil {
 		return err
 	}
+	bar := s.verifyBar(&c)
 	if c.Level == archive.LevelFull {
 		c.Copies = s.copies(ctx, s.originOfLog(ctx))
-	}
-	bar := newBar(s.stderr, terminal(s.stderr) && !s.json, -1, "verifying")
-	var seen uint64
-	c.Progress = func(n archive.Counts) {
-		bar.add(n.RawBytes - seen)
-		seen = n.RawBytes
-		bar.say("%s, %s", count(n.Segments, "segment"), count(n.Checked, "entry"))
 	}
 	report, err := archive.Verify(ctx, c)
 	bar.end()
@@ -232,6 +226,27 @@ func (s *session) verify(ctx context.Context, o verifyOptions) error {
 	return nil
 }
 
+// verifyBar makes c show its progress. What there is in all is not known before the end, so the number of segments is that
+// of those whose manifests were read.
+func (s *session) verifyBar(c *archive.VerifyConfig) bar {
+	unit := ""
+	if c.Level != archive.LevelFull {
+		unit = "objects" // hardly any bytes are read
+	}
+	b := newBar(s.stderr, terminal(s.stderr) && !s.json, -1, unit, "verifying")
+	var seen uint64
+	c.Progress = func(n archive.Counts) {
+		now, said := n.RawBytes, fmt.Sprintf("%s of %s, %s", number(n.Read), count(n.Segments, "segment"), count(n.Checked, "entry"))
+		if unit != "" {
+			now, said = n.Manifests+n.Segments, fmt.Sprintf("%s, %s", count(n.Manifests, "manifest"), count(n.Segments, "segment"))
+		}
+		b.add(now - seen)
+		seen = now
+		b.say("%s", said)
+	}
+	return b
+}
+
 // originOfLog names the log, for the names of secrets. It may be wrong or empty: verification copies certify themselves.
 func (s *session) originOfLog(ctx context.Context) string {
 	if s.VerificationSecrets != "" {
@@ -244,10 +259,16 @@ func (s *session) originOfLog(ctx context.Context) string {
 	return l.Origin
 }
 
+// reportJSON is a report and where the archive was.
+type reportJSON struct {
+	*archive.Report
+	Endpoint string `json:"endpoint"`
+}
+
 func (s *session) writeReport(r *archive.Report, o verifyOptions) error {
 	if o.report != "" {
 		var b bytes.Buffer
-		if err := printJSON(&b, r); err != nil {
+		if err := printJSON(&b, reportJSON{r, s.bucket.Endpoint()}); err != nil {
 			return err
 		}
 		if err := os.WriteFile(o.report, b.Bytes(), 0o644); err != nil {
@@ -278,20 +299,21 @@ func replaceFile(path string, b []byte) error {
 
 func (s *session) showReport(r *archive.Report) error {
 	if s.json {
-		return printJSON(s.stdout, r)
+		return printJSON(s.stdout, reportJSON{r, s.bucket.Endpoint()})
 	}
 	var b strings.Builder
 	for _, f := range r.Findings {
-		b.WriteString(f.String() + "\n")
+		b.WriteString(visible(f.String()) + "\n")
 	}
 	if r.FindingsOmitted > 0 {
 		fmt.Fprintf(&b, "and %s more\n", count(r.FindingsOmitted, "finding"))
 	}
+	b.WriteString(s.endpointLine())
 	n := r.Counts
 	fmt.Fprintf(&b, "Looked at %s, %s, %s of %s, %s of %s, in %s.\n", count(n.Streams, "stream"), count(n.Manifests, "manifest"),
 		number(n.Read), count(n.Segments, "segment"), number(n.Checked), count(n.Entries, "entry"),
 		r.Finished.Sub(r.Started.Time).Round(time.Second))
-	b.WriteString(verdictSentence(r) + "\n")
+	b.WriteString(visible(verdictSentence(r)) + "\n")
 	_, err := s.stdout.Write([]byte(b.String()))
 	return err
 }

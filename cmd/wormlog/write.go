@@ -76,7 +76,7 @@ func (s *session) write(ctx context.Context, list []input, o writeOptions) error
 	if err != nil {
 		return errors.Join(err, w.Close(ctx))
 	}
-	bar := newBar(s.stderr, terminal(s.stderr) && !s.json, totalSize(list), "archiving")
+	bar := newBar(s.stderr, terminal(s.stderr) && !s.json, totalSize(list), "", "archiving")
 	result := &writeResult{KeptUntil: keep, feed: &feed{
 		app: s.app, writer: w, idField: o.idField, named: !o.noFile, progress: bar.add,
 		acks:     followAcks(w, receipts, func(n uint64) { bar.say("%s archived", count(n, "entry")) }),
@@ -172,6 +172,7 @@ type writeJSON struct {
 	Streams    []string          `json:"streams"`
 	KeptUntil  string            `json:"kept_until_at_least"`
 	Durability string            `json:"durability"`
+	Endpoint   string            `json:"endpoint"`
 }
 
 func (s *session) reportWrite(r *writeResult, stats archive.Stats) error {
@@ -186,7 +187,7 @@ func (s *session) reportWrite(r *writeResult, stats archive.Stats) error {
 	out := writeJSON{
 		Archived: r.acks.archived, Entries: r.lines, Complete: err == nil, Empty: r.empty, Base64: stats.Base64, WithoutID: r.withoutID,
 		Refused: r.refusals, Refusals: append([]refusal{}, r.refused...), Segments: stats.Segments, Bytes: stats.SegmentBytes,
-		Streams: stats.Streams, KeptUntil: r.KeptUntil.Format(time.RFC3339), Durability: string(archive.Archived),
+		Streams: stats.Streams, KeptUntil: r.KeptUntil.Format(time.RFC3339), Durability: string(archive.Archived), Endpoint: s.bucket.Endpoint(),
 	}
 	if first != nil {
 		out.FirstLost = first.String()
@@ -196,7 +197,7 @@ func (s *session) reportWrite(r *writeResult, stats archive.Stats) error {
 			return exit(exitNo, printErr)
 		}
 	} else {
-		fmt.Fprint(s.stdout, out.sentences())
+		fmt.Fprint(s.stdout, out.sentences()+s.endpointLine())
 	}
 	if err == nil {
 		return nil
@@ -258,7 +259,7 @@ func (o *writeJSON) sentences() string {
 		fmt.Fprintf(&b, "%s without a usable id got one of their own.\n", count(o.WithoutID, "entry"))
 	}
 	for _, r := range o.Refusals {
-		fmt.Fprintf(&b, "refused: %s: %s\n", r.At, r.Reason)
+		fmt.Fprintln(&b, visible(fmt.Sprintf("refused: %s: %s", r.At, r.Reason)))
 	}
 	if more := o.Refused - uint64(len(o.Refusals)); more > 0 {
 		fmt.Fprintf(&b, "refused: %s more\n", count(more, "line"))
