@@ -84,7 +84,7 @@ type segmentDecoder struct {
 }
 
 func newSegmentDecoder() (*segmentDecoder, error) {
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1+MaxSegmentBytes),
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxSegmentBytes),
 		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecodeBuffersBelow(0), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		return nil, fmt.Errorf("starting the zstd decoder: %w", err)
@@ -107,17 +107,18 @@ func (d *segmentDecoder) decode(b []byte, limit uint64) ([]byte, error) {
 	// The decoder stops at the buffer's end, so its size is the limit. It is fast only with some room behind the content.
 	need := 1 + int(min(limit, MaxSegmentBytes)) + decodeSlack
 	if cap(d.buf) < need {
-		d.buf = make([]byte, 1, need)
+		d.buf = make([]byte, 0, need)
 	}
-	buf, err := d.z.DecodeAll(b, d.buf[:1:need])
+	// Behind the byte in front, and not after it: to what is not empty the decoder appends by way of a copy.
+	raw, err := d.z.DecodeAll(b, d.buf[1:1:need])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFrame, err)
 	}
-	if uint64(len(buf)-1) > limit {
-		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, len(buf)-1, limit)
+	if uint64(len(raw)) > limit {
+		return nil, fmt.Errorf("%w: it decodes to %d bytes, over %d", ErrFrame, len(raw), limit)
 	}
-	d.buf = buf
-	return buf[1:], nil
+	d.buf = d.buf[:1+len(raw)] // the limit on its capacity keeps the decoder from moving the content
+	return raw, nil
 }
 
 // keep returns what was decoded last, for good: the next call decodes into a buffer of its own.
