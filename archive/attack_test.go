@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -220,4 +221,44 @@ func TestPinnedHeadBesideAForgedChain(t *testing.T) {
 	}, archivetest.Oldest))(t)
 	r := a.verify(func(c *archive.VerifyConfig) { c.Heads = pin })
 	a.expect(r, archive.Tampered, archive.CodeDiverged, archive.CodeVersionExtra)
+}
+
+// Anybody who may write can pile up versions of one manifest. They are not all kept in memory.
+func TestManyVersionsOfOneManifest(t *testing.T) {
+	a := attack(t)
+	s := a.Streams[archivetest.GatewayB]
+	m, _, err := archive.ParseManifest(s.Manifests[1].Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Ext = map[string]string{}
+	for i := range archive.MaxMembers {
+		m.Ext[strings.Repeat("x", i+1)] = strings.Repeat("\x00", archive.MaxValueBytes)
+	}
+	forged := must(archive.SignManifest(m, must(keys.NewStreamKey())(t).Signer()))(t)
+	const versions, most = 400, 16 << 20
+	for range versions {
+		must(a.store.raw.PutVersion(s.Manifests[1].Key, forged, archive.Lock{}, archiveNow()))(t)
+	}
+	var read uint64
+	var begin, now runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&begin)
+	r := a.verify(func(c *archive.VerifyConfig) {
+		c.Progress = func(n archive.Counts) {
+			if n.Bytes < read+versions/8*uint64(len(forged)) {
+				return
+			}
+			read = n.Bytes
+			runtime.GC()
+			runtime.ReadMemStats(&now)
+			if grown := int64(now.HeapAlloc) - int64(begin.HeapAlloc); grown > most {
+				t.Errorf("%d bytes in use after %d of %d were read, over %d", grown, read, versions*len(forged), most)
+			}
+		}
+	})
+	if read == 0 {
+		t.Error("nothing was measured")
+	}
+	a.expect(r, archive.Shadowed, archive.CodeVersionExtra)
 }

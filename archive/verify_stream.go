@@ -77,7 +77,7 @@ func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *m
 		return
 	}
 	pin := v.pinOf(next)
-	c, failure := v.choose(s, g, pin)
+	c, failure := v.choose(ctx, s, g, pin)
 	if c == nil {
 		v.pins.see(s, g)
 		v.judgeFailed(ctx, s, failure, pin)
@@ -85,7 +85,7 @@ func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *m
 	}
 	v.judgeGaps(s)
 	v.believe(ctx, s, c)
-	v.judgePlacement(s, g, c, v.trusted(s, next))
+	v.judgePlacement(s, g, c, v.trusted(ctx, s, next))
 	v.judgeKeyAge(s, c)
 }
 
@@ -153,20 +153,25 @@ func (v *verifier) pinOf(next *manifestGroup) *Previous {
 }
 
 // trusted returns what the next manifest says about the one that was just believed, if its signature holds.
-func (v *verifier) trusted(s *streamState, next *manifestGroup) *Previous {
+func (v *verifier) trusted(ctx context.Context, s *streamState, next *manifestGroup) *Previous {
 	if next == nil {
 		return nil
 	}
 	for i := range next.candidates {
 		c := &next.candidates[i]
-		if code, _ := v.judgeIdentity(next.stream, next.sequence, c); code != "" || c.previous() == nil {
-			continue
+		ahead := !c.unread
+		v.fetch(ctx, c)
+		if code, _ := v.judgeIdentity(next.stream, next.sequence, c); code == "" && c.previous() != nil {
+			if v.Level == LevelLocks || s.noZero {
+				return c.previous()
+			}
+			if code, _ := v.judgeSignature(s, c); code == "" {
+				return c.previous()
+			}
 		}
-		if v.Level == LevelLocks || s.noZero {
-			return c.previous()
-		}
-		if code, _ := v.judgeSignature(s, c); code == "" {
-			return c.previous()
+		if !ahead {
+			c.release()
+			c.unread = true
 		}
 	}
 	return nil
@@ -181,23 +186,30 @@ type refusal struct {
 
 // choose returns the version to believe: among those that verify, the pinned one, else the oldest. Two different ones
 // that verify are a fork.
-func (v *verifier) choose(s *streamState, g *manifestGroup, pin *Previous) (*candidate, *refusal) {
+func (v *verifier) choose(ctx context.Context, s *streamState, g *manifestGroup, pin *Previous) (*candidate, *refusal) {
 	var chosen *candidate
 	var failed *refusal
 	for i := range g.candidates {
 		c := &g.candidates[i]
+		v.fetch(ctx, c)
 		code, reason := v.judgeCandidate(s, g, c, pin)
+		c.code = code
 		switch {
+		case code != "" && failed == nil:
+			failed = &refusal{c, code, reason} // its segments may have to be followed
 		case code != "":
-			if failed == nil {
-				failed = &refusal{c, code, reason}
-			}
-		case chosen == nil || better(c, chosen, pin):
+			c.release()
+		case chosen == nil:
 			chosen = c
+		case better(c, chosen, pin):
+			chosen.release()
+			chosen = c
+		default:
+			c.release()
 		}
 	}
 	if chosen != nil {
-		v.judgeFork(s, g, chosen, pin)
+		v.judgeFork(s, g, chosen)
 	}
 	return chosen, failed
 }
@@ -213,16 +225,13 @@ func better(c, chosen *candidate, pin *Previous) bool {
 	return c.version.VersionID == pin.VersionID
 }
 
-func (v *verifier) judgeFork(s *streamState, g *manifestGroup, chosen *candidate, pin *Previous) {
+func (v *verifier) judgeFork(s *streamState, g *manifestGroup, chosen *candidate) {
 	if s.noZero {
 		return
 	}
 	for i := range g.candidates {
 		c := &g.candidates[i]
-		if c.hash == chosen.hash {
-			continue
-		}
-		if code, _ := v.judgeCandidate(s, g, c, pin); code == "" {
+		if c.hash != chosen.hash && c.code == "" {
 			v.find(CodeFork, g.key, c.version.VersionID, "two different manifests of this sequence verify: this one and version %s", chosen.version.VersionID)
 		}
 	}

@@ -29,7 +29,12 @@ type candidate struct {
 	line     lineobject.Object
 	err      error // why not, or why it could not be read
 	redated  bool  // another version than the pinned one: its date is not that of the original's writing
+	unread   bool  // not asked for yet
+	code     Code  // why it is not believed, once that was judged
 }
+
+// release forgets what was read of a candidate that is not believed, but for its hash: there may be any number of them.
+func (c *candidate) release() { c.manifest, c.line = nil, lineobject.Object{} }
 
 // date is when the store says it was written.
 func (c *candidate) date() time.Time { return c.object.LastModified }
@@ -164,19 +169,33 @@ func (v *verifier) parseManifestKey(area string, g group) (*manifestGroup, bool)
 	return nil, false
 }
 
+// candidatesAhead is how many versions of a manifest are read ahead, oldest first. Anybody who may write can add more.
+const candidatesAhead = 2
+
 func (v *verifier) fetchCandidates(ctx context.Context, m *manifestGroup) {
-	for _, ver := range m.originals() {
-		c := candidate{version: ver}
-		b, o, err := v.get(ctx, m.key, ver.VersionID, MaxManifestBytes)
-		c.object, c.err = o, err
-		if errors.Is(err, ErrTooLarge) {
-			c.object = Object{Key: m.key, VersionID: ver.VersionID, Size: ver.Size, LastModified: ver.LastModified, RetentionHidden: true}
-			c.err = fmt.Errorf("%w: %d bytes, over %d", ErrMalformed, ver.Size, MaxManifestBytes)
+	for i, ver := range m.originals() {
+		m.candidates = append(m.candidates, candidate{version: ver, unread: true})
+		if i < candidatesAhead {
+			v.fetch(ctx, &m.candidates[i])
 		}
-		if err == nil {
-			c.hash = ManifestDigest(b)
-			c.manifest, c.line, c.err = ParseManifest(b)
-		}
-		m.candidates = append(m.candidates, c)
+	}
+}
+
+// fetch reads a candidate that was not read yet.
+func (v *verifier) fetch(ctx context.Context, c *candidate) {
+	if !c.unread {
+		return
+	}
+	c.unread = false
+	ver := c.version
+	b, o, err := v.get(ctx, ver.Key, ver.VersionID, MaxManifestBytes)
+	c.object, c.err = o, err
+	if errors.Is(err, ErrTooLarge) {
+		c.object = Object{Key: ver.Key, VersionID: ver.VersionID, Size: ver.Size, LastModified: ver.LastModified, RetentionHidden: true}
+		c.err = fmt.Errorf("%w: %d bytes, over %d", ErrMalformed, ver.Size, MaxManifestBytes)
+	}
+	if err == nil {
+		c.hash = ManifestDigest(b)
+		c.manifest, c.line, c.err = ParseManifest(b)
 	}
 }
