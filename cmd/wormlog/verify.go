@@ -124,6 +124,12 @@ func (s *session) verifyConfig(o verifyOptions) (archive.VerifyConfig, error) {
 		Store: s.store, LogID: s.LogID, RequirePin: o.mustPin, Level: archive.Level(o.level), SamplePercent: o.sample,
 		Streams: o.streams, RequireHMAC: o.requireHMAC,
 	}
+	if o.requireHMAC && c.Level != archive.LevelFull {
+		return c, fmt.Errorf("--require-hmac asks for entries to be checked, which --level %s does not; use --level full", o.level)
+	}
+	if o.headOut != "" && (c.Level == archive.LevelLocks || o.from+o.to != "" || len(o.streams)+len(o.entries)+len(o.receipts) > 0) {
+		return c, errors.New("--head-out pins the whole log by what was checked; leave out --from, --to, --stream, --entry, --receipts and --level locks")
+	}
 	if o.sample < 1 || o.sample > 100 {
 		return c, fmt.Errorf("--sample %d is not a percentage of 1 to 100", o.sample)
 	}
@@ -158,22 +164,6 @@ func readAll(files []string, split func([]byte) ([][]byte, error)) (all [][]byte
 		all = append(all, parts...)
 	}
 	return all, nil
-}
-
-// splitReceipts cuts a file of receipts into objects of two lines. What a crash has cut off at its end is left out: a
-// receipt that was not written whole was not handed out.
-func splitReceipts(b []byte) (parts [][]byte, err error) {
-	for len(b) > 0 {
-		first := bytes.IndexByte(b, '\n')
-		second := bytes.IndexByte(b[first+1:], '\n')
-		if first < 0 || second < 0 {
-			return parts, nil
-		}
-		end := first + 1 + second + 1
-		parts = append(parts, b[:end])
-		b = b[end:]
-	}
-	return parts, nil
 }
 
 func splitLines(b []byte) (parts [][]byte, err error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -108,13 +107,6 @@ func (s *session) closeWriter(ctx context.Context, w *archive.Writer) error {
 		<-told
 	}
 	return err
-}
-
-func openReceipts(path string) (*os.File, error) {
-	if path == "" {
-		return nil, nil
-	}
-	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 }
 
 // openWriter opens the writer and returns until when, at least, it keeps what it is given.

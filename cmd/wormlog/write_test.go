@@ -194,15 +194,6 @@ func TestSpreadsheetSafe(t *testing.T) {
 	}
 }
 
-func TestSplitReceiptsLeavesOutWhatWasCutOff(t *testing.T) {
-	whole := "{\"a\":1}\n{\"s\":1}\n"
-	for in, want := range map[string]int{"": 0, whole: 1, whole + whole: 2, whole + "{\"a\":1}\n{\"s\"": 1, whole + "{\"a\"": 1} {
-		if got, err := splitReceipts([]byte(in)); err != nil || len(got) != want {
-			t.Errorf("%q: %d receipts, %v; want %d", in, len(got), err, want)
-		}
-	}
-}
-
 func TestExplain(t *testing.T) {
 	for _, test := range []struct {
 		err        error
