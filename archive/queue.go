@@ -126,14 +126,14 @@ func (w *Writer) place(b *batch) error {
 	}
 	b.attempted = true
 	placed, err := w.put(ctx, b.segment.Key, b.sealed, "application/zstd", until)
+	if err != nil || placed.attempts > 1 {
+		b.sealed = nil // a transport may still be reading from it for an attempt that was given up
+	}
 	if err != nil {
 		return err
 	}
 	b.segment.SHA256, b.segment.VersionID = placed.SHA256, placed.VersionID
 	b.segment.RetainUntil = Second{placed.RetainUntil}
-	if placed.attempts > 1 {
-		b.sealed = nil // a transport may still be reading from it for an attempt that was given up
-	}
 	return nil
 }
 
