@@ -142,6 +142,15 @@ func TestAcknowledgedKeyRecord(t *testing.T) {
 	a.expect(a.verify(nil), archive.Intact)
 }
 
+// That nothing could be listed is no fact about the archive that anybody can acknowledge.
+func TestAcknowledgedListing(t *testing.T) {
+	a := attack(t)
+	a.record("authority", archivetest.AuthorityKey, archive.ActAcknowledged, &archive.Acknowledged{
+		Code: string(archive.CodeListFailed), Key: "manifests/", Reason: "a slip"})
+	a.store.raw.Deny(archivetest.ListBucketVersions, "manifests/")
+	a.expect(a.verify(nil), archive.NotChecked, archive.CodeListFailed)
+}
+
 // A custodian's word does not excuse the loss of what a manifest promised for longer.
 func TestDisposedBeforeTheManifestsPromise(t *testing.T) {
 	a := attack(t)
