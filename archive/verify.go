@@ -192,6 +192,7 @@ func (v *verifier) run(ctx context.Context) error {
 	v.judgeAnchors()
 	v.pins.finish(ctx, v)
 	v.judgeEmpty()
+	v.judgeCopiedLocks()
 	return ctx.Err()
 }
 
@@ -272,6 +273,13 @@ func (v *verifier) count(change func(*Counts)) {
 	change(&v.report.Counts)
 	if v.Progress != nil {
 		v.Progress(v.report.Counts)
+	}
+}
+
+// judgeCopiedLocks keeps a run that looks at locks alone from calling a copy right, whose locks are not judged.
+func (v *verifier) judgeCopiedLocks() {
+	if v.Level == LevelLocks && v.placement == PlacementCopy {
+		v.find(CodeOutOfScope, "", "", "this is a copy, whose locks are not judged, and level locks looks at little else: use level manifests or full")
 	}
 }
 

@@ -21,10 +21,18 @@ type keyState struct {
 
 	mu       sync.Mutex
 	promise  time.Time // the latest retain-until of anything that this key vouches for
+	held     bool      // an open case holds something that this key vouches for
 	loaded   bool
 	copy     *keys.VerificationCopy
 	copyErr  error
 	reported bool
+}
+
+// hold records that an open case holds evidence that needs this key.
+func (k *keyState) hold() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held = true
 }
 
 // vouches records that evidence retained until t needs this key.
@@ -246,6 +254,7 @@ func (v *verifier) judgeAnchors() {
 	for id, k := range v.keyring {
 		if id != genesisAnchor {
 			genesis.vouches(k.promise)
+			genesis.held = genesis.held || k.held
 		}
 	}
 	for id, k := range v.keyring {
@@ -256,7 +265,7 @@ func (v *verifier) judgeAnchors() {
 }
 
 func (v *verifier) judgeAnchor(k *keyState) {
-	if !v.judgeLock(k.object, time.Time{}, false) {
+	if !v.judgeLock(k.object, time.Time{}, k.held) {
 		return
 	}
 	until := k.object.Lock.RetainUntil

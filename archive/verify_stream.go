@@ -39,6 +39,7 @@ type streamState struct {
 	shortest Object
 	promise  time.Time
 
+	unheld   []Object  // manifests without a legal hold, until a segment shows that they need one
 	suspects []suspect // uses of compromised keys that a countersignature may still cover
 }
 
@@ -86,6 +87,7 @@ func (v *verifier) judgeManifest(ctx context.Context, s *streamState, g, next *m
 	v.judgeGaps(s)
 	v.believe(ctx, s, c)
 	v.judgePlacement(s, g, c, v.trusted(ctx, s, next))
+	v.judgeHolds(s, c)
 	v.judgeKeyAge(s, c)
 }
 
@@ -103,14 +105,20 @@ func (v *verifier) noteGap(s *streamState, g *manifestGroup) {
 	s.next = g.sequence + 1
 }
 
+// maxGapFindings bounds the findings on one gap. Each missing sequence has its own, so that acknowledging one covers no
+// other that is lost later.
+const maxGapFindings = 1000
+
 // judgeGaps reports the sequences that are not there, now that what follows them is believed.
 func (v *verifier) judgeGaps(s *streamState) {
 	for _, g := range s.gaps {
-		detail := fmt.Sprintf("sequence %d is missing", g.from)
-		if n := g.to - g.from + 1; n > 1 {
-			detail = fmt.Sprintf("%d sequences are missing, %d to %d", n, g.from, g.to)
+		until := min(g.to, g.from+maxGapFindings-1)
+		for seq := g.from; seq <= until; seq++ {
+			v.gone(CodeManifestMissing, s.name.String(), s.name.ManifestKey(seq), "", time.Time{}, "sequence %d is missing", seq)
 		}
-		v.gone(CodeManifestMissing, s.name.String(), s.name.ManifestKey(g.from), "", time.Time{}, "%s", detail)
+		if until < g.to {
+			v.gone(CodeManifestMissing, s.name.String(), s.name.ManifestKey(until+1), "", time.Time{}, "%d more sequences are missing, %d to %d", g.to-until, until+1, g.to)
+		}
 	}
 	s.gaps = nil
 }
@@ -492,6 +500,32 @@ func (v *verifier) judgeOutliving(s *streamState, o Object) {
 		v.find(CodeRetentionShort, s.shortest.Key, s.shortest.VersionID, "it is locked until %s, but describes evidence retained until %s",
 			s.shortest.Lock.RetainUntil.UTC().Format(secondLayout), s.promise.UTC().Format(secondLayout))
 		s.shortest = Object{}
+	}
+}
+
+// judgeHolds reports the manifests that an open case holds, with a segment of theirs or of a later one of the stream, and
+// that are not held. The keys that vouch for them must be held, too.
+func (v *verifier) judgeHolds(s *streamState, c *candidate) {
+	if len(v.acts.holds) == 0 || v.placement == PlacementCopy {
+		return
+	}
+	if !c.object.Lock.LegalHold {
+		s.unheld = append(s.unheld, c.object)
+	}
+	for i := range c.manifest.Segments {
+		ref := &c.manifest.Segments[i]
+		if !v.acts.held(s.name.String(), ref, v.now) {
+			continue
+		}
+		for _, o := range s.unheld {
+			v.judgeHold(o)
+		}
+		s.unheld = nil
+		for _, id := range append([]keys.ID{s.opener}, ref.KeyIDs...) {
+			if k := v.keyring[id]; k != nil && id != genesisAnchor {
+				k.hold()
+			}
+		}
 	}
 }
 

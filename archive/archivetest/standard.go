@@ -195,7 +195,7 @@ func (a *Archive) addData() error {
 	if err := sealAll(p, b, g, h); err != nil {
 		return err
 	}
-	a.hold(p.Stream)
+	a.hold(p.Stream, Payments1, Payments2)
 	a.extend(g.Stream)
 
 	c := a.stream(PaymentsC, "payments", Payments2, at("11-20 04:00"), true, "heartbeat:3600")
@@ -206,12 +206,22 @@ func (a *Archive) addData() error {
 	return sealAll(c)
 }
 
-// hold switches the legal hold of a stream's segments on.
-func (a *Archive) hold(s *Stream) {
+// hold switches the legal hold of a stream on: segments, manifests, the key records that vouch for them, genesis.
+func (a *Archive) hold(s *Stream, names ...string) {
 	for _, m := range s.Manifests {
+		m.Lock.LegalHold = true
 		for _, p := range m.Segments {
 			p.Lock.LegalHold = true
 		}
+	}
+	anchors := []string{archive.GenesisKey}
+	for _, name := range names {
+		anchors = append(anchors, archive.RecordKey(a.Keys[name].ID))
+	}
+	for _, key := range anchors {
+		o := a.anchors[key]
+		o.Lock.LegalHold = true
+		a.anchors[key] = o
 	}
 }
 

@@ -176,6 +176,14 @@ var lockClasses = []Class{
 	{"segment-lock-shortened", lock(segmentPart(PaymentsB, 0, 0), locked(at("12-01 00:00")))},
 	{"segment-lock-short-of-extension", lock(segmentPart(GatewayA, 0, 0), locked(at("11-19 00:00").AddDate(1, 0, 0)))},
 	{"segment-hold-missing", lock(segmentPart(PaymentsA, 1, 1), locked(at("11-20 00:00").AddDate(1, 0, 0)))},
+	{"manifest-hold-missing", func(t Tamperer, a *Archive) (string, string, error) {
+		key, version := manifestPart(PaymentsA, 0)(a)
+		l := a.Streams[PaymentsA].Manifests[0].Lock
+		l.LegalHold = false
+		return key, version, t.SetLock(key, version, l)
+	}},
+	{"genesis-hold-missing", releaseAnchor(genesisAnchor)},
+	{"key-record-hold-missing", releaseAnchor(recordAnchor(Payments1))},
 	{"manifest-unlocked", lock(manifestPart(PaymentsB, 0), archive.Lock{})},
 	{"manifest-at-tail-unlocked", lock(manifestPart(PaymentsC, 2), archive.Lock{})},
 	{"manifest-in-governance-mode", lock(manifestPart(PaymentsB, 0), archive.Lock{Mode: archive.Governance, RetainUntil: at("12-01 00:00").AddDate(1, 0, 0)})},
@@ -215,8 +223,24 @@ func recordAnchor(name string) func(a *Archive) string {
 	return func(a *Archive) string { return archive.RecordKey(a.Keys[name].ID) }
 }
 
+// lockAnchor changes the lock of genesis or of a key record, and leaves its legal hold.
 func lockAnchor(key func(a *Archive) string, l archive.Lock) func(t Tamperer, a *Archive) (string, string, error) {
-	return lock(func(a *Archive) (string, string) { return key(a), a.anchors[key(a)].VersionID }, l)
+	return func(t Tamperer, a *Archive) (string, string, error) {
+		o := a.anchors[key(a)]
+		l := l
+		l.LegalHold = o.Lock.LegalHold
+		return o.Key, o.VersionID, t.SetLock(o.Key, o.VersionID, l)
+	}
+}
+
+// releaseAnchor switches the legal hold of genesis or of a key record off.
+func releaseAnchor(key func(a *Archive) string) func(t Tamperer, a *Archive) (string, string, error) {
+	return func(t Tamperer, a *Archive) (string, string, error) {
+		o := a.anchors[key(a)]
+		l := o.Lock
+		l.LegalHold = false
+		return o.Key, o.VersionID, t.SetLock(o.Key, o.VersionID, l)
+	}
 }
 
 func settings(change func(*archive.Settings)) func(t Tamperer, a *Archive) (string, string, error) {
