@@ -107,7 +107,7 @@ func (d *segmentDecoder) decode(b []byte, limit uint64) ([]byte, error) {
 	// The decoder stops at the buffer's end, so its size is the limit. It is fast only with some room behind the content.
 	need := 1 + int(min(limit, MaxSegmentBytes)) + decodeSlack
 	if cap(d.buf) < need {
-		d.buf = make([]byte, 0, need)
+		d.buf = make([]byte, 0, need+need/16) // full segments differ by little: none should need a new buffer for that
 	}
 	// Behind the byte in front, and not after it: to what is not empty the decoder appends by way of a copy.
 	raw, err := d.z.DecodeAll(b, d.buf[1:1:need])
