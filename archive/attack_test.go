@@ -271,3 +271,64 @@ func TestManyVersionsOfOneManifest(t *testing.T) {
 	}
 	a.expect(r, archive.Shadowed, archive.CodeVersionExtra)
 }
+
+// TestLogIsFoundUnderWhatWasPutOverIt: whoever may write can lay anything over log.json and key records. Who knows the
+// log ID reads and writes on; verification reports it.
+func TestLogIsFoundUnderWhatWasPutOverIt(t *testing.T) {
+	a := attack(t)
+	id := a.Keys[archivetest.Payments1].ID
+	for _, key := range []string{archive.GenesisKey, archive.RecordKey(id)} {
+		must(a.store.raw.PutVersion(key, []byte("junk\n"), archive.Lock{}, archiveNow()))(t)
+	}
+	l, err := archive.OpenLog(t.Context(), a.store, a.Archive.Log.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Record(t.Context(), a.store, id); err != nil {
+		t.Error(err)
+	}
+	must(a.store.raw.DeleteMarker(archive.GenesisKey))(t)
+	if _, err := archive.OpenLog(t.Context(), a.store, a.Archive.Log.ID); err != nil {
+		t.Error(err)
+	}
+	other := keys.LogID(strings.Repeat("0", 64))
+	if _, err := archive.OpenLog(t.Context(), a.store, other); err == nil {
+		t.Error("a log was opened that is not there")
+	}
+}
+
+// TestEditedHeadFileIsToldFromTheArchive: a head that names a manifest and says something else of it is no pin.
+func TestEditedHeadFileIsToldFromTheArchive(t *testing.T) {
+	a := attack(t)
+	good := a.verify(nil).HeadFile()
+	for name, edit := range map[string]func(*archive.Head){
+		"size": func(h *archive.Head) { h.Size++ },
+		"root": func(h *archive.Head) { h.Root[0] ^= 1 },
+		"state": func(h *archive.Head) {
+			if h.State == archive.StateFinal {
+				h.State = archive.StateOpen
+			} else {
+				h.State = archive.StateFinal
+			}
+		},
+	} {
+		h := good
+		h.Heads = slices.Clone(good.Heads)
+		edit(&h.Heads[len(h.Heads)-1])
+		r := a.verify(func(c *archive.VerifyConfig) { c.Heads = &h })
+		if r.Verdict != archive.Unverifiable {
+			t.Errorf("%s edited: %s", name, r)
+		}
+	}
+}
+
+// TestSampleReadsSomething: INTACT never means that nothing was read.
+func TestSampleReadsSomething(t *testing.T) {
+	a := attack(t)
+	for range 20 {
+		r := a.verify(func(c *archive.VerifyConfig) { c.SamplePercent = 1 })
+		if r.Counts.Read == 0 {
+			t.Fatalf("%s, but no segment was read: %+v", r, r.Counts)
+		}
+	}
+}

@@ -223,17 +223,48 @@ func (l *Log) CreateRecord(ctx context.Context, s Store, id keys.ID, record []by
 }
 
 // OpenLog reads log.json, checks it and compares it with the pinned log ID; an empty pin skips the comparison, and the
-// caller then has to say so. ErrNotFound: there is no log under this prefix.
+// caller then has to say so. What somebody put over the pinned log.json is passed by: [Verify] reports it. ErrNotFound:
+// there is no log under this prefix. ErrWrongLog: there is one, but none of its versions is the pinned one.
 func OpenLog(ctx context.Context, s Store, pin keys.LogID) (*Log, error) {
-	b, _, err := s.Get(ctx, GenesisKey, "", maxGenesisBytes)
+	b, err := findVersion(ctx, s, GenesisKey, func(b []byte) bool {
+		// The pin comes before the parser: an edited log.json must not pass for one of a later release.
+		return pin == "" || keys.LogID(lineobject.HexDigest(lineobject.FirstLine(b))) == pin
+	})
+	if errors.Is(err, errNoVersion) {
+		return nil, fmt.Errorf("%w: no version of log.json that can be found is that of the pinned log %s", ErrWrongLog, pin)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading log.json: %w", err)
 	}
-	// The pin comes before the parser: an edited log.json must not pass for one of a later release.
-	if id := keys.LogID(lineobject.HexDigest(lineobject.FirstLine(b))); pin != "" && id != pin {
-		return nil, fmt.Errorf("%w: log.json is that of log %s, pinned is %s", ErrWrongLog, id, pin)
-	}
 	return ParseLog(b)
+}
+
+var errNoVersion = errors.New("no version is the one that is asked for")
+
+// findVersion returns the bytes of the current version of a key, or if those are not the right ones, of the oldest that
+// is: whoever may write can lay others over it.
+func findVersion(ctx context.Context, s Store, key string, right func([]byte) bool) ([]byte, error) {
+	b, _, err := s.Get(ctx, key, "", maxGenesisBytes)
+	if err == nil && right(b) {
+		return b, nil
+	}
+	if err != nil && !errors.Is(err, ErrDeleteMarker) && !errors.Is(err, ErrTooLarge) {
+		return nil, err
+	}
+	for g, listErr := range groups(ctx, s, key, "") {
+		if listErr != nil || g.key != key {
+			break // without a listing the current version is all there is to go by
+		}
+		for _, v := range g.originals() {
+			if b, _, getErr := s.Get(ctx, key, v.VersionID, maxGenesisBytes); getErr == nil && right(b) {
+				return b, nil
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nil, errNoVersion
 }
 
 // ErrWrongLog: something belongs to another log than the one pinned.
@@ -241,9 +272,11 @@ var ErrWrongLog = errors.New("wrong log")
 
 var errRecordName = errors.New("a key record is named by its own hash")
 
-// Record reads a key record and checks that an authority of this log signed it.
+// Record reads a key record and checks that an authority of this log signed it. As OpenLog it passes by what was put over
+// it.
 func (l *Log) Record(ctx context.Context, s Store, id keys.ID) (keys.Record, error) {
-	b, _, err := s.Get(ctx, RecordKey(id), "", maxGenesisBytes)
+	named := func(b []byte) bool { return lineobject.HexDigest(lineobject.FirstLine(b))[:len(id)] == string(id) }
+	b, err := findVersion(ctx, s, RecordKey(id), named)
 	if err != nil {
 		return keys.Record{}, fmt.Errorf("reading key record %s: %w", id, err)
 	}

@@ -53,7 +53,13 @@ func (s *site) read(r *archive.Reader) (ids []string, codes []archive.Code) {
 func written(t *testing.T) (s *site, ids []string, segments []archive.SegmentInfo) {
 	s = newSite(t)
 	w := s.open(smallBatches(10))
-	ids, _ = s.add(w, "e", 100)
+	for i := range 4 { // several manifests, however fast they are written
+		more, _ := s.add(w, fmt.Sprintf("e%d", i), []int{20, 20, 30, 30}[i])
+		ids = append(ids, more...)
+		if err := w.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.close(w)
 	for info, err := range s.reader().Segments(t.Context()) {
 		if err != nil {

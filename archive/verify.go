@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/wormlog/wormlog/keys"
@@ -110,6 +111,8 @@ type verifier struct {
 	continues  []continuation
 	ends       map[string]streamEnd
 	sought     map[keys.ID]bool // keys that were looked for again
+
+	sampled atomic.Bool // a segment was read
 
 	mu       sync.Mutex
 	report   *Report

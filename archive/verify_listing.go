@@ -288,6 +288,7 @@ func (v *verifier) judgeStrangers(ctx context.Context) {
 			for _, folder := range known {
 				if strings.HasPrefix(g.key, folder) {
 					after, jumped = folder+beyond, true
+					v.count(func(c *Counts) { c.Versions -= uint64(len(g.versions)) }) // counted where that folder was listed
 					return false
 				}
 			}

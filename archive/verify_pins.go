@@ -135,9 +135,18 @@ func (p *pins) interests(stream string, ref *SegmentRef) (in []interest) {
 }
 
 // meet notes that a manifest is the pinned head of its stream.
-func (p *pins) meet(s *streamState, c *candidate) {
-	if h, ok := p.heads[s.name.String()]; ok && h.Manifest == c.hash {
-		s.pinnedOK = true
+// A head that names it and says something else of it than it says itself contradicts itself: it was edited.
+func (p *pins) meet(v *verifier, s *streamState, c *candidate) {
+	h, ok := p.heads[s.name.String()]
+	if !ok || h.Manifest != c.hash {
+		return
+	}
+	s.pinnedOK = true
+	m := c.manifest
+	if h.Size != m.Tree.Size || h.Root != m.Range().Root() || h.State != StateDisposed && (h.State == StateFinal) != m.Final {
+		v.findAs(Unverifiable, CodeDiverged, c.object.Key, c.version.VersionID,
+			"the head file names this manifest with %d entries, root %s, %s; it has %d entries, root %s: the head file was edited",
+			h.Size, h.Root, h.State, m.Tree.Size, m.Range().Root())
 	}
 }
 

@@ -125,7 +125,7 @@ func (r *segmentReader) judge(ctx context.Context, t *segmentTask, memory *semap
 }
 
 // reads says whether a segment's bytes are wanted: always those of control streams that are read for their acts, and
-// those that hold an entry somebody asks for; else as level and sample say.
+// those that hold an entry somebody asks for; else as level and sample say. However small the sample, one is read.
 func (v *verifier) reads(t *segmentTask) bool {
 	switch {
 	case len(t.interests) > 0 || v.collecting != nil:
@@ -133,7 +133,7 @@ func (v *verifier) reads(t *segmentTask) bool {
 	case v.Level != LevelFull:
 		return false
 	}
-	return v.SamplePercent >= 100 || rand.IntN(100) < v.SamplePercent
+	return v.SamplePercent >= 100 || rand.IntN(100) < v.SamplePercent || v.sampled.CompareAndSwap(false, true)
 }
 
 // locate asks for the pinned version. If that is gone, or this is a copy, it looks for one with equal bytes.

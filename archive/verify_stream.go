@@ -457,7 +457,7 @@ func (v *verifier) believe(ctx context.Context, s *streamState, c *candidate) {
 	}
 	s.last, s.chained, s.tree, s.final = c, true, m.Range(), m.Final
 	v.judgePromises(s, c)
-	v.pins.meet(s, c)
+	v.pins.meet(v, s, c)
 	for i := range m.Segments {
 		s.latest = m.Segments[i].LastTimestamp.Time
 		v.follow(ctx, s, c, &m.Segments[i])
