@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,6 +119,12 @@ type oneObject struct {
 
 func (o oneObject) Get(context.Context, string, string, int64) ([]byte, archive.Object, error) {
 	return o.body, archive.Object{}, nil
+}
+
+func (o oneObject) Versions(context.Context, string, string) iter.Seq2[archive.Version, error] {
+	return func(yield func(archive.Version, error) bool) {
+		yield(archive.Version{Key: archive.GenesisKey, VersionID: "1", IsLatest: true}, nil)
+	}
 }
 
 func judgeGenesis(t *testing.T, v *vectors.Vector) ([]byte, error) {
