@@ -86,7 +86,8 @@ func (k *canary) run(ctx context.Context) {
 	}
 	if k.create(ctx); k.version == "" {
 		for _, s := range steps {
-			s.line.Status, s.line.Got = Unknown, "not tried: there is no canary"
+			s.line.Status, s.line.Got = Unknown, "not tried"
+			s.line.Threat, s.line.Fix = "not tried, as there is no canary to try it on", "mend what kept the canary from being created, and run it again"
 			k.lines = append(k.lines, s.line)
 		}
 		return
@@ -107,7 +108,11 @@ func (k *canary) create(ctx context.Context) {
 	l := Line{Setting: "create", Want: "a locked version",
 		Threat: "nothing can be archived here", Fix: "allow s3:PutObject and s3:PutObjectRetention under canary/, for one day"}
 	created, err := k.store.Create(ctx, k.key, k.body, k.options())
+	var e *Error
 	switch {
+	case errors.As(err, &e) && strings.Contains(e.Detail, "missing Object Lock Configuration"):
+		l.Status, l.Got = Fail, "the bucket has no Object Lock"
+		l.Threat, l.Fix = "without it no object can be locked, and every version can be deleted", "turn Object Lock on: versioning first, then Object Lock, on the bucket"
 	case err == nil:
 		k.version = created.VersionID
 		l.Status, l.Got = Pass, "version "+created.VersionID

@@ -26,6 +26,7 @@ type acks struct {
 
 	// set when done is closed
 	archived  uint64
+	last      *position // of those that are archived, before any that is not
 	first     *position // the first that is not archived
 	failure   error     // why
 	uncertain bool      // some of them may be in the archive all the same
@@ -63,6 +64,9 @@ func (a *acks) run() {
 			continue
 		}
 		a.archived++
+		if a.first == nil {
+			a.last = &entry.at
+		}
 		if a.receipts != nil {
 			if batch = append(batch, entry.Pending); len(batch) == receiptBatch {
 				batch = a.issue(batch)

@@ -33,7 +33,7 @@ func (a *app) catCommand() *cobra.Command {
 			"itself with verify --entry.\n\n" +
 			"Hashes, chain and signatures are checked on the way. Of a segment that fails nothing is printed unless --unverified asks\n" +
 			"for it; what is wrong goes to standard error, and the exit status is 1. Whether something is missing at the end, or is\n" +
-			"not locked, is what `wormlog verify` says.\n\n" +
+			"not locked, is what `wormlog verify` says. Nothing to print is exit status 1 too.\n\n" +
 			"On a terminal what is not printable is shown escaped, as \\x1b, and each entry on one line: entries may hold anything,\n" +
 			"and are not to command the terminal. Into a file or a pipe they go byte for byte.",
 		Example: "  wormlog cat --from 2026-11-22T17:00:00Z --to 2026-11-22T18:00:00Z\n" +
@@ -120,6 +120,9 @@ func (s *session) printEntries(ctx context.Context, r *archive.Reader, o catOpti
 	}
 	if h := r.HMAC(); h == archive.HMACUnchecked || h == archive.HMACPartly {
 		fmt.Fprintf(s.stderr, "wormlog: HMACs were %s for want of verification copies; hashes and the manifests' signatures were checked\n", h)
+	}
+	if findings == 0 && printed == 0 {
+		return exit(exitNo, withHint(errors.New("nothing is archived in this range"), "`wormlog list --streams` shows what there is"))
 	}
 	if findings == 0 {
 		return nil

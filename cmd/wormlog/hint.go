@@ -22,7 +22,7 @@ func withHint(err error, hint string) error { return &hinted{err, hint} }
 
 // explain turns an error into one sentence and a hint; the hint may be empty.
 func explain(err error) (said, hint string) {
-	said = strings.ReplaceAll(err.Error(), "\n", "; ")
+	said = plain(strings.ReplaceAll(err.Error(), "\n", "; "))
 	var h *hinted
 	if errors.As(err, &h) {
 		return said, h.hint
@@ -41,6 +41,18 @@ func explain(err error) (said, hint string) {
 		return said[:i], said[i+2:]
 	}
 	return said, ""
+}
+
+// plain says in words of the command line what libraries say in their own.
+func plain(said string) string {
+	for _, library := range []string{"s3lock: ", "verify: "} {
+		said = strings.TrimPrefix(said, library)
+	}
+	if _, both, ok := strings.Cut(said, "none of the others can be; ["); ok {
+		names, _, _ := strings.Cut(both, "]")
+		return "--" + strings.ReplaceAll(names, " ", " and --") + " exclude each other"
+	}
+	return said
 }
 
 var knownHints = []struct {

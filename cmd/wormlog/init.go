@@ -340,7 +340,11 @@ func (u *setup) print(l *archive.Log) error {
 		fmt.Fprintf(&b, "Log %s was there already %s, and so was the key for writer %s: nothing was changed.\n", l.Origin, u.where(), d.Writer)
 	}
 	b.WriteString(u.endpointLine())
-	fmt.Fprintf(&b, "Entries are kept %d days, and no lock is longer than %d. Key %s signs for writer %s.\n", l.Retention.Days, l.Retention.MaxDays, d.KeyID, d.Writer)
+	days := "days"
+	if l.Retention.Days == 1 {
+		days = "day"
+	}
+	fmt.Fprintf(&b, "Entries are kept %d %s, and no lock is longer than %d. Key %s signs for writer %s.\n", l.Retention.Days, days, l.Retention.MaxDays, d.KeyID, d.Writer)
 	if d.ActsKeyID != "" {
 		fmt.Fprintf(&b, "Key %s signs acts of the log's authority: nothing in daily use needs its secret either.\n", d.ActsKeyID)
 	}

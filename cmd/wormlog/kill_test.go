@@ -123,7 +123,7 @@ func readReceipts(t *testing.T, file string) (items []acknowledgement) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := splitReceipts(b)
+	parts, _, err := splitReceipts(b)
 	if err != nil {
 		t.Fatal(err)
 	}

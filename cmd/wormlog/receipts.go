@@ -44,27 +44,33 @@ const (
 	signatureEnds   = `"}]}`
 )
 
-// splitReceipts cuts a file of receipts into objects of two lines. What a crash has cut off is left out: a receipt that was
-// not written whole was not handed out.
-func splitReceipts(b []byte) (parts [][]byte, err error) {
+// splitReceipts cuts a file of receipts into objects of two lines. What a crash has cut off is left out and counted.
+func splitReceipts(b []byte) (parts [][]byte, cut uint64, err error) {
 	var begun []byte // from a receipt's first line on
 	for number := 1; len(b) > 0; number++ {
 		line, rest, whole := bytes.Cut(b, []byte{'\n'})
 		switch {
 		case !whole:
-			return parts, nil
+			return parts, cut + 1, nil
 		case bytes.HasPrefix(line, []byte(receiptBegins)):
+			if begun != nil {
+				cut++
+			}
 			begun = b
 		case begun != nil && bytes.HasPrefix(line, []byte(signatureBegins)) && bytes.HasSuffix(line, []byte(signatureEnds)):
 			parts = append(parts, begun[:len(begun)-len(rest)])
 			begun = nil
 		case begun != nil && bytes.HasPrefix([]byte(signatureBegins), line[:min(len(line), len(signatureBegins))]),
 			bytes.HasPrefix([]byte(receiptBegins), line):
-			begun = nil // cut off
+			begun = nil
+			cut++
 		default:
-			return nil, fmt.Errorf("line %d is no part of a receipt", number)
+			return nil, 0, fmt.Errorf("line %d is no part of a receipt", number)
 		}
 		b = rest
 	}
-	return parts, nil
+	if begun != nil {
+		cut++
+	}
+	return parts, cut, nil
 }

@@ -59,7 +59,7 @@ const (
 var settings = []setting{
 	{"bucket", groupBucket, "", "name of the bucket", text(func(c *config) *string { return &c.Bucket })},
 	{"prefix", groupBucket, "", "the archive's place in the bucket; empty for its root", text(func(c *config) *string { return &c.Prefix })},
-	{"region", groupBucket, "", "the bucket's region; empty for that of the AWS configuration", text(func(c *config) *string { return &c.Region })},
+	{"region", groupBucket, "", "the bucket's region; empty for that of the AWS configuration", setRegion},
 	{"endpoint", groupBucket, "", "an S3 server that is not AWS, named on purpose", endpoint(func(c *config) *string { return &c.Endpoint })},
 	{"secrets_endpoint", groupBucket, "", "a Secrets Manager that is not AWS; empty for a loopback endpoint's own, else AWS", endpoint(func(c *config) *string { return &c.SecretsEndpoint })},
 	{"log_id", groupBucket, "", "the log's ID, pinned: what init printed", setLogID},
@@ -179,6 +179,14 @@ func loopback(endpoint string) bool {
 	}
 	ip := net.ParseIP(u.Hostname())
 	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func setRegion(c *config, v string) error {
+	c.Region = v
+	if strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+		return errors.New("it is the name of a region, such as eu-central-1")
+	}
+	return nil
 }
 
 func setLogID(c *config, v string) error {

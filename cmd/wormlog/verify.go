@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
@@ -24,6 +25,8 @@ type verifyOptions struct {
 	heads, headOut       string
 	requireHMAC, mustPin bool
 	report               string
+
+	cutOff []string // what is said of --receipts files with receipts that are cut off
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -39,7 +42,8 @@ func (a *app) verifyCommand() *cobra.Command {
 			"2 the run could not start. What could not be checked is never called intact.\n\n" +
 			"The log ID pins the log: without it a whole forged log under the same name would not be noticed. A head file, written by\n" +
 			"--head-out and kept outside the bucket, pins the tail: the next run takes it by --heads and sees what was cut off.",
-		Example: "  wormlog verify --log-id $LOG_ID --heads heads.json --head-out heads.json\n" +
+		Example: "  wormlog verify --log-id $LOG_ID --head-out heads.json                      # the first time\n" +
+			"  wormlog verify --log-id $LOG_ID --heads heads.json --head-out heads.json   # from then on\n" +
 			"  wormlog verify --level manifests --from 2026-11-01\n" +
 			"  wormlog verify --receipts receipts.ndjson --report report.json",
 		Args: cobra.MaximumNArgs(1),
@@ -119,7 +123,7 @@ func parseMoment(flag, v string) (time.Time, error) {
 }
 
 // verifyConfig gathers what a verification is asked.
-func (s *session) verifyConfig(o verifyOptions) (archive.VerifyConfig, error) {
+func (s *session) verifyConfig(o *verifyOptions) (archive.VerifyConfig, error) {
 	c := archive.VerifyConfig{
 		Store: s.store, LogID: s.LogID, RequirePin: o.mustPin, Level: archive.Level(o.level), SamplePercent: o.sample,
 		Streams: o.streams, RequireHMAC: o.requireHMAC,
@@ -137,7 +141,14 @@ func (s *session) verifyConfig(o verifyOptions) (archive.VerifyConfig, error) {
 	if c.From, c.To, err = parseRange(o.from, o.to); err != nil {
 		return c, err
 	}
-	if c.Receipts, err = readAll(o.receipts, splitReceipts); err != nil {
+	receipts := func(name string, b []byte) (parts [][]byte, err error) {
+		parts, cut, err := splitReceipts(b)
+		if cut > 0 {
+			o.cutOff = append(o.cutOff, cutOff(name, b, cut))
+		}
+		return parts, err
+	}
+	if c.Receipts, err = readAll(o.receipts, receipts); err != nil {
 		return c, err
 	}
 	if c.Lines, err = readAll(o.entries, splitLines); err != nil {
@@ -147,15 +158,26 @@ func (s *session) verifyConfig(o verifyOptions) (archive.VerifyConfig, error) {
 	return c, err
 }
 
+// cutOff says that receipts of a file were left out.
+func cutOff(name string, b []byte, cut uint64) string {
+	if cut == 1 && !bytes.HasSuffix(b, []byte(signatureEnds+"\n")) {
+		return name + " ends in a receipt that is cut off; it was not looked for"
+	}
+	return fmt.Sprintf("%s holds %s cut off by a crash, and not looked for", name, count(cut, "receipt"))
+}
+
 // readAll reads files of several objects each.
-func readAll(files []string, split func([]byte) ([][]byte, error)) (all [][]byte, err error) {
+func readAll(files []string, split func(string, []byte) ([][]byte, error)) (all [][]byte, err error) {
 	for _, name := range files {
 		b, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		parts, err := split(b)
-		if err == nil && len(parts) == 0 {
+		parts, err := split(name, b)
+		switch {
+		case err == nil && len(parts) == 0 && len(b) > 0:
+			err = errors.New("nothing in it is whole, so it would prove nothing")
+		case err == nil && len(parts) == 0:
 			err = errors.New("it is empty, so it would prove nothing")
 		}
 		if err != nil {
@@ -166,7 +188,7 @@ func readAll(files []string, split func([]byte) ([][]byte, error)) (all [][]byte
 	return all, nil
 }
 
-func splitLines(b []byte) (parts [][]byte, err error) {
+func splitLines(_ string, b []byte) (parts [][]byte, err error) {
 	for line := range bytes.SplitSeq(b, []byte{'\n'}) {
 		if len(line) > 0 {
 			parts = append(parts, line)
@@ -184,6 +206,9 @@ func readHeads(file string) (*archive.HeadFile, error) {
 		return nil, withHint(err, "make one by --head-out in a run without --heads")
 	}
 	h, err := archive.ParseHeadFile(b)
+	if odd := new(json.SemanticError); errors.As(err, &odd) {
+		return nil, withHint(fmt.Errorf("%s is not a head file", file), "give the file that --head-out wrote, unchanged")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("head file %s: %w", file, err)
 	}
@@ -191,7 +216,7 @@ func readHeads(file string) (*archive.HeadFile, error) {
 }
 
 func (s *session) verify(ctx context.Context, o verifyOptions) error {
-	c, err := s.verifyConfig(o)
+	c, err := s.verifyConfig(&o)
 	if err != nil {
 		return err
 	}
@@ -207,7 +232,7 @@ func (s *session) verify(ctx context.Context, o verifyOptions) error {
 	if err := s.writeReport(report, o); err != nil {
 		return err
 	}
-	if err := s.showReport(report); err != nil {
+	if err := s.showReport(report, o.cutOff); err != nil {
 		return err
 	}
 	if status := report.Verdict.ExitStatus(); status != 0 {
@@ -252,13 +277,14 @@ func (s *session) originOfLog(ctx context.Context) string {
 // reportJSON is a report and where the archive was.
 type reportJSON struct {
 	*archive.Report
-	Endpoint string `json:"endpoint"`
+	Endpoint string   `json:"endpoint"`
+	CutOff   []string `json:"receipts_cut_off,omitempty"`
 }
 
 func (s *session) writeReport(r *archive.Report, o verifyOptions) error {
 	if o.report != "" {
 		var b bytes.Buffer
-		if err := printJSON(&b, reportJSON{r, s.bucket.Endpoint()}); err != nil {
+		if err := printJSON(&b, reportJSON{r, s.bucket.Endpoint(), o.cutOff}); err != nil {
 			return err
 		}
 		if err := os.WriteFile(o.report, b.Bytes(), 0o644); err != nil {
@@ -287,9 +313,9 @@ func replaceFile(path string, b []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-func (s *session) showReport(r *archive.Report) error {
+func (s *session) showReport(r *archive.Report, cutOff []string) error {
 	if s.json {
-		return printJSON(s.stdout, reportJSON{r, s.bucket.Endpoint()})
+		return printJSON(s.stdout, reportJSON{r, s.bucket.Endpoint(), cutOff})
 	}
 	var b strings.Builder
 	for _, f := range r.Findings {
@@ -299,6 +325,9 @@ func (s *session) showReport(r *archive.Report) error {
 		fmt.Fprintf(&b, "and %s more\n", count(r.FindingsOmitted, "finding"))
 	}
 	b.WriteString(s.endpointLine())
+	for _, said := range cutOff {
+		b.WriteString(visible(said) + ".\n")
+	}
 	n := r.Counts
 	fmt.Fprintf(&b, "Looked at %s, %s, %s of %s, %s of %s, in %s.\n", count(n.Streams, "stream"), count(n.Manifests, "manifest"),
 		number(n.Read), count(n.Segments, "segment"), number(n.Checked), count(n.Entries, "entry"),

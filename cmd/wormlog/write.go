@@ -76,7 +76,7 @@ func (s *session) write(ctx context.Context, list []input, o writeOptions) error
 		return errors.Join(err, w.Close(ctx))
 	}
 	bar := newBar(s.stderr, terminal(s.stderr) && !s.json, totalSize(list), "", "archiving")
-	result := &writeResult{KeptUntil: keep, feed: &feed{
+	result := &writeResult{KeptUntil: keep, fromStdin: slices.ContainsFunc(list, func(in input) bool { return in.stdin }), feed: &feed{
 		app: s.app, writer: w, idField: o.idField, named: !o.noFile, progress: bar.add,
 		acks:     followAcks(w, receipts, func(n uint64) { bar.say("%s archived", count(n, "entry")) }),
 		template: archive.Record{Type: o.kind, Meta: o.meta, Source: o.source},
@@ -146,6 +146,7 @@ func (s *session) openWriter(ctx context.Context) (*archive.Writer, time.Time, e
 type writeResult struct {
 	*feed
 	KeptUntil time.Time
+	fromStdin bool
 	closeErr  error
 }
 
@@ -209,17 +210,24 @@ func (r *writeResult) err(first *position) error {
 		if r.acks.uncertain {
 			return withHint(said, "some of the others may be in the archive all the same: write them again from there, with --id-field so that repetitions can be told")
 		}
-		return withHint(said, "write again from there")
+		return withHint(said, r.again())
 	case r.stopped || r.unread != nil:
-		return withHint(fmt.Errorf("interrupted: what was read is archived, %s; %s", count(r.acks.archived, "entry"), r.next()), "write again from there")
+		return withHint(fmt.Errorf("interrupted: what was read is archived, %s; %s", count(r.acks.archived, "entry"), r.next()), r.again())
 	case r.closeErr != nil:
 		return withHint(fmt.Errorf("all %s are archived, but the stream could not be closed: %w", count(r.acks.archived, "entry"), r.closeErr),
 			"verify will say that the stream is silent; the entries are safe")
 	case r.acks.lost != nil:
 		return fmt.Errorf("all %s are archived, but %w", count(r.acks.archived, "entry"), r.acks.lost)
 	case r.refusals > 0:
-		return withHint(fmt.Errorf("%s could not be archived; the first is %s: %s; all others are archived", count(r.refusals, "line"), r.refused[0].At, r.refused[0].Reason),
-			"split such lines, or archive them elsewhere and record their hash")
+		others := "all others are archived"
+		if r.acks.archived == 0 {
+			others = "nothing was archived"
+		}
+		hint := "split such lines, or archive them elsewhere and record their hash"
+		if archive.IsAct(r.template.Type) {
+			hint = "types that begin with wormlog. are for control streams; choose another --type"
+		}
+		return withHint(fmt.Errorf("%s could not be archived; the first is %s: %s; %s", count(r.refusals, "line"), r.refused[0].At, r.refused[0].Reason, others), hint)
 	}
 	return nil
 }
@@ -231,14 +239,25 @@ func (r *writeResult) next() string {
 	return "the first that was not is " + r.unread.String()
 }
 
+// again says how to go on. Standard input is gone: whoever fed it has to feed the rest again.
+func (r *writeResult) again() string {
+	if !r.fromStdin {
+		return "write again from there"
+	}
+	from := "all of it"
+	if r.acks.last != nil {
+		from = "what came after " + r.acks.last.String() + ", the last acknowledged line"
+	}
+	return "standard input cannot be read again: hand over again " + from + "; --id-field lets repetitions be told, --receipts keeps what was acknowledged"
+}
+
 func (o *writeJSON) sentences() string {
 	var b strings.Builder
-	streams := "no stream"
-	if o.Archived > 0 {
-		streams = "stream " + strings.Join(o.Streams, ", ")
-	}
-	fmt.Fprintf(&b, "%s archived and acknowledged in %s: %s, %s.\n", count(o.Archived, "entry"), streams, count(o.Segments, "segment"), size(o.Bytes))
-	if o.Archived > 0 {
+	if o.Archived == 0 {
+		b.WriteString("0 entries archived and acknowledged.\n")
+	} else {
+		fmt.Fprintf(&b, "%s archived and acknowledged in stream %s: %s, %s.\n", count(o.Archived, "entry"), strings.Join(o.Streams, ", "),
+			count(o.Segments, "segment"), size(o.Bytes))
 		fmt.Fprintf(&b, "They cannot be changed or deleted before %s.\n", strings.TrimSuffix(o.KeptUntil, "T00:00:00Z"))
 	}
 	if o.Empty > 0 {

@@ -133,7 +133,8 @@ func TestInterruptArchivesWhatWasRead(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	status := run(ctx, []string{"write"}, in, &stdout, &stderr)
 	defer feed.Close()
-	if status != exitNo || !strings.Contains(stderr.String(), "interrupted: what was read is archived") {
+	if status != exitNo || !strings.Contains(stderr.String(), "interrupted: what was read is archived") ||
+		!strings.Contains(stderr.String(), "hint: standard input cannot be read again: hand over again ") {
 		t.Errorf("status %d\n%s%s", status, stdout.String(), stderr.String())
 	}
 	archived := allEntries(t)
