@@ -226,12 +226,20 @@ func (l *Log) CreateRecord(ctx context.Context, s Store, id keys.ID, record []by
 // caller then has to say so. What somebody put over the pinned log.json is passed by: [Verify] reports it. ErrNotFound:
 // there is no log under this prefix. ErrWrongLog: there is one, but none of its versions is the pinned one.
 func OpenLog(ctx context.Context, s Store, pin keys.LogID) (*Log, error) {
-	b, err := findVersion(ctx, s, GenesisKey, func(b []byte) bool {
-		// The pin comes before the parser: an edited log.json must not pass for one of a later release.
-		return pin == "" || keys.LogID(lineobject.HexDigest(lineobject.FirstLine(b))) == pin
-	})
+	if pin == "" {
+		b, _, err := s.Get(ctx, GenesisKey, "", maxGenesisBytes)
+		if err != nil {
+			return nil, fmt.Errorf("reading log.json: %w", err)
+		}
+		return ParseLog(b)
+	}
+	// The pin comes before the parser: an edited log.json must not pass for one of a later release.
+	b, err := findVersion(ctx, s, GenesisKey, func(b []byte) bool { return lineobject.HexDigest(lineobject.FirstLine(b)) == string(pin) })
 	if errors.Is(err, errNoVersion) {
-		return nil, fmt.Errorf("%w: no version of log.json that can be found is that of the pinned log %s", ErrWrongLog, pin)
+		if other, parseErr := ParseLog(b); parseErr == nil {
+			return nil, fmt.Errorf("%w: log.json is that of log %s, pinned is %s", ErrWrongLog, other.ID, pin)
+		}
+		return nil, fmt.Errorf("%w: no version of log.json is that of the pinned log %s", ErrWrongLog, pin)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading log.json: %w", err)
@@ -242,7 +250,7 @@ func OpenLog(ctx context.Context, s Store, pin keys.LogID) (*Log, error) {
 var errNoVersion = errors.New("no version is the one that is asked for")
 
 // findVersion returns the bytes of the current version of a key, or if those are not the right ones, of the oldest that
-// is: whoever may write can lay others over it.
+// is: whoever may write can lay others over it. With errNoVersion the current version's bytes are returned.
 func findVersion(ctx context.Context, s Store, key string, right func([]byte) bool) ([]byte, error) {
 	b, _, err := s.Get(ctx, key, "", maxGenesisBytes)
 	if err == nil && right(b) {
@@ -256,15 +264,15 @@ func findVersion(ctx context.Context, s Store, key string, right func([]byte) bo
 			break // without a listing the current version is all there is to go by
 		}
 		for _, v := range g.originals() {
-			if b, _, getErr := s.Get(ctx, key, v.VersionID, maxGenesisBytes); getErr == nil && right(b) {
-				return b, nil
+			if older, _, getErr := s.Get(ctx, key, v.VersionID, maxGenesisBytes); getErr == nil && right(older) {
+				return older, nil
 			}
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return nil, errNoVersion
+	return b, errNoVersion
 }
 
 // ErrWrongLog: something belongs to another log than the one pinned.
