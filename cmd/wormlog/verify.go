@@ -349,9 +349,22 @@ var meanings = map[archive.Verdict]string{
 	archive.Intact:        "everything in range was checked and is right",
 }
 
+// meaning says what the verdict means. INTACT says no more than was looked at.
+func meaning(r *archive.Report) string {
+	switch {
+	case r.Verdict != archive.Intact || r.Scope.Level == archive.LevelFull && r.Scope.SamplePercent == 100:
+		return meanings[r.Verdict]
+	case r.Scope.Level == archive.LevelFull:
+		return fmt.Sprintf("what was looked at is right; the entries of %s of %s were read", number(r.Counts.Read), count(r.Counts.Segments, "segment"))
+	case r.Scope.Level == archive.LevelManifests:
+		return "versions, locks and manifests are right; entries were not read"
+	}
+	return "versions and locks are right; signatures were not judged and entries not read"
+}
+
 // verdictSentence is the last line: the verdict, what it covers, and what weighs most.
 func verdictSentence(r *archive.Report) string {
-	said := r.String() + ": " + meanings[r.Verdict]
+	said := r.String() + ": " + meaning(r)
 	var weigh []archive.Finding
 	for _, f := range r.Findings {
 		if f.Verdict != archive.Information && !f.Acknowledged {
