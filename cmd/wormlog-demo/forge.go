@@ -24,7 +24,11 @@ import (
 
 // forgeWithoutKey signs with a key of the attacker's own, in the name of the writer's.
 func forgeWithoutKey(ctx context.Context, a *attacker) error {
-	writer, err := a.writerKey(ctx)
+	l, err := archive.OpenLog(ctx, a.store, "")
+	if err != nil {
+		return err
+	}
+	writer, err := a.writerKey(ctx, l)
 	if err != nil {
 		return err
 	}
@@ -70,15 +74,22 @@ func (a *attacker) secrets() secretsmanager.Store {
 	})}
 }
 
-// writerKey is the ID of the only key record.
-func (a *attacker) writerKey(ctx context.Context) (keys.ID, error) {
+// writerKey is the ID of the writer's key. The other record is that of the key for acts.
+func (a *attacker) writerKey(ctx context.Context, l *archive.Log) (keys.ID, error) {
 	for v, err := range a.store.Versions(ctx, "keys/", "") {
 		if err != nil {
 			return "", err
 		}
-		return keys.ID(strings.TrimSuffix(strings.TrimPrefix(v.Key, "keys/"), ".json")), nil
+		id := keys.ID(strings.TrimSuffix(strings.TrimPrefix(v.Key, "keys/"), ".json"))
+		r, err := l.Record(ctx, a.store, id)
+		if err != nil {
+			return "", err
+		}
+		if r.Role == keys.RoleWriter {
+			return id, nil
+		}
 	}
-	return "", fmt.Errorf("there is no key record")
+	return "", fmt.Errorf("there is no key record of a writer")
 }
 
 // forge writes a segment with an entry that never was, and a manifest that commits it, in a new stream of the writer's:
