@@ -7,6 +7,7 @@ import (
 
 	"github.com/wormlog/wormlog/archive"
 	"github.com/wormlog/wormlog/archive/s3lock"
+	"github.com/wormlog/wormlog/internal/config"
 )
 
 func (a *app) bucketCommand() *cobra.Command {
@@ -36,10 +37,10 @@ func (a *app) bucketCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.canary(c) },
 	}
-	addFlags(check.Flags(), groupBucket)
-	addFlag(check.Flags(), "retention")
-	addFlag(check.Flags(), "sse")
-	addFlags(canary.Flags(), groupBucket)
+	config.AddFlags(check.Flags(), config.GroupBucket)
+	config.AddFlag(check.Flags(), "retention")
+	config.AddFlag(check.Flags(), "sse")
+	config.AddFlags(canary.Flags(), config.GroupBucket)
 	c.AddCommand(check, canary)
 	return c
 }
@@ -53,7 +54,7 @@ func (a *app) checkBucket(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	days, err := s.Retention.from(now)
+	days, err := s.Retention.From(now)
 	if err != nil {
 		return err
 	}

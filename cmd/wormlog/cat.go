@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/internal/config"
 )
 
 // catOptions are cat's own flags.
@@ -41,7 +42,7 @@ func (a *app) catCommand() *cobra.Command {
 			"  wormlog cat --stream 'payments.*' | jq .eventName",
 		Args: cobra.NoArgs,
 	}
-	addFlags(c.Flags(), groupBucket, groupCopies)
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies)
 	addRangeFlags(c, &o.from, &o.to, &o.streams)
 	f := c.Flags()
 	f.StringVar(&o.index, "index", "", "only the entry with this index in the stream, or 10-20")

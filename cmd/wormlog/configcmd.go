@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/wormlog/wormlog/internal/config"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -14,9 +16,9 @@ func (a *app) configCommand() *cobra.Command {
 		Example: "  wormlog config\n  WORMLOG_BUCKET=acme-audit wormlog config --json",
 		Args:    cobra.NoArgs,
 	}
-	addFlags(c.Flags(), groupBucket, groupCopies, groupInit, groupWriter, groupWrite)
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies, config.GroupKeys, config.GroupInit, config.GroupWriter, config.GroupWrite)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		l, err := load(a.file, a.environ, c.Flags())
+		l, err := config.Load(a.file, a.environ, c.Flags())
 		if err != nil {
 			return err
 		}
@@ -32,20 +34,20 @@ type settingJSON struct {
 	Help  string `json:"help"`
 }
 
-func (a *app) printConfig(l *loaded) error {
+func (a *app) printConfig(l *config.Loaded) error {
 	rows := [][]string{{"SETTING", "VALUE", "FROM"}}
 	var list []settingJSON
-	for _, s := range settings {
-		g := l.given[s.name]
-		list = append(list, settingJSON{s.name, g.value, g.from, s.help})
-		value := g.value
+	for _, s := range config.Settings() {
+		g := l.Given(s.Name)
+		list = append(list, settingJSON{s.Name, g.Value, g.From, s.Help})
+		value := g.Value
 		if value == "" {
 			value = "-"
 		}
-		rows = append(rows, []string{s.name, value, g.from})
+		rows = append(rows, []string{s.Name, value, g.From})
 	}
 	if a.json {
-		return printJSON(a.stdout, map[string]any{"file": l.file, "settings": list})
+		return printJSON(a.stdout, map[string]any{"file": l.File, "settings": list})
 	}
 	return printTable(a.stdout, rows)
 }

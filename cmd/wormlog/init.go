@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/internal/config"
 	"github.com/wormlog/wormlog/keys"
 	"github.com/wormlog/wormlog/keys/secretsmanager"
 )
@@ -33,7 +34,7 @@ func (a *app) initCommand() *cobra.Command {
 			"  wormlog init --writer billing       # later: a signing key for one more writer",
 		Args: cobra.NoArgs,
 	}
-	addFlags(c.Flags(), groupBucket, groupInit, groupWriter, groupCopies)
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupInit, config.GroupWriter, config.GroupCopies)
 	recovery := c.Flags().String("recovery-key", "", "file for the recovery key; empty for wormlog-recovery-<first 8 digits of the log ID>.key")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		s, err := a.open(c)
@@ -178,7 +179,7 @@ func (u *setup) create(ctx context.Context, now time.Time) (*archive.Log, error)
 	if err != nil {
 		return nil, err
 	}
-	online, err := u.onlineAuthority(ctx, u.authoritySecret(genesis.Origin))
+	online, err := u.onlineAuthority(ctx, u.AuthoritySecretOf(genesis.Origin))
 	if err != nil {
 		return nil, err
 	}
@@ -203,12 +204,12 @@ func (u *setup) genesis(now time.Time) (archive.Genesis, error) {
 		return archive.Genesis{}, withHint(errors.New("the new log needs a name"),
 			"set origin to a URL without its scheme, such as --origin acme.com/payments-audit")
 	}
-	days, err := u.Retention.from(now)
+	days, err := u.Retention.From(now)
 	if err != nil {
 		return archive.Genesis{}, err
 	}
 	days = cmp.Or(days, defaultRetentionDays)
-	most, err := u.MaxRetention.from(now)
+	most, err := u.MaxRetention.From(now)
 	if err != nil {
 		return archive.Genesis{}, err
 	}
@@ -220,8 +221,8 @@ func (u *setup) genesis(now time.Time) (archive.Genesis, error) {
 		fmt.Fprintf(u.stderr, "wormlog: max_retention is so near to the retention that log.json's lock falls short soon: from day %d on verify will ask to extend it\n", from)
 	}
 	beat := defaultHeartbeat
-	if u.Heartbeat.set {
-		beat = u.Heartbeat.every
+	if u.Heartbeat.Set {
+		beat = u.Heartbeat.Every
 	}
 	return archive.Genesis{
 		Origin: u.Origin, Nonce: archive.NewNonce(), Created: archive.Instant{Time: now.UTC()}, Home: u.session.store.Home(),
@@ -247,7 +248,7 @@ func anchorDue(days, most uint64) uint64 {
 // unused makes sure that the secrets are no other log's, before anything is written.
 func (u *setup) unused(ctx context.Context, origin string) error {
 	for _, s := range []struct{ setting, name string }{
-		{"signing_secret", u.signingSecret(origin)}, {"acts_secret", u.actsSecret(origin)},
+		{"signing_secret", u.SigningSecretOf(origin)}, {"acts_secret", u.ActsSecretOf(origin)},
 	} {
 		bundle, err := u.currentBundle(ctx, s.name)
 		if err == nil {
@@ -265,7 +266,7 @@ func (u *setup) unused(ctx context.Context, origin string) error {
 func (u *setup) distinct(origin string) error {
 	names := map[string]string{}
 	for _, s := range []struct{ setting, name string }{
-		{"authority_secret", u.authoritySecret(origin)}, {"acts_secret", u.actsSecret(origin)}, {"signing_secret", u.signingSecret(origin)},
+		{"authority_secret", u.AuthoritySecretOf(origin)}, {"acts_secret", u.ActsSecretOf(origin)}, {"signing_secret", u.SigningSecretOf(origin)},
 	} {
 		if other, ok := names[s.name]; ok {
 			return withHint(fmt.Errorf("%s and %s are the same secret, %s, and each is for one key", other, s.setting, s.name), "set "+s.setting+" to another name")
@@ -306,13 +307,13 @@ func (u *setup) adopt(ctx context.Context, l *archive.Log) error {
 func (u *setup) tellUnchanged(l *archive.Log) {
 	tell := func(name string, set bool, has string) {
 		if set {
-			fmt.Fprintf(u.stderr, "wormlog: %s (from %s) changes nothing: the log is there, and has %s\n", name, u.given[name].from, has)
+			fmt.Fprintf(u.stderr, "wormlog: %s (from %s) changes nothing: the log is there, and has %s\n", name, u.Given(name).From, has)
 		}
 	}
-	tell("retention", u.Retention != period{} && u.Retention.days != l.Retention.Days, fmt.Sprintf("%dd", l.Retention.Days))
-	tell("max_retention", u.MaxRetention != period{} && u.MaxRetention.days != l.Retention.MaxDays, fmt.Sprintf("%dd", l.Retention.MaxDays))
+	tell("retention", u.Retention != config.Period{} && u.Retention.Days != l.Retention.Days, fmt.Sprintf("%dd", l.Retention.Days))
+	tell("max_retention", u.MaxRetention != config.Period{} && u.MaxRetention.Days != l.Retention.MaxDays, fmt.Sprintf("%dd", l.Retention.MaxDays))
 	has := time.Duration(l.HeartbeatSeconds) * time.Second
-	tell("heartbeat_interval", u.Heartbeat.set && u.Heartbeat.every != has, has.String())
+	tell("heartbeat_interval", u.Heartbeat.Set && u.Heartbeat.Every != has, has.String())
 }
 
 // settleRecovery gives the recovery key's file its name.

@@ -28,10 +28,10 @@ var errRecoveryAway = errors.New("the recovery key is not here")
 // can be made without fetching it.
 func (u *setup) actsKey(ctx context.Context, l *archive.Log) error {
 	k := newKey{
-		setting: "acts_secret", secret: u.actsSecret(l.Origin), role: keys.RoleAuthority, pattern: archive.ControlAuthority + ".*",
+		setting: "acts_secret", secret: u.ActsSecretOf(l.Origin), role: keys.RoleAuthority, pattern: archive.ControlAuthority + ".*",
 		algorithm: keys.AlgorithmEd25519, authority: u.recoveryAuthority,
 	}
-	u.done.Secrets = append(u.done.Secrets, u.authoritySecret(l.Origin), k.secret)
+	u.done.Secrets = append(u.done.Secrets, u.AuthoritySecretOf(l.Origin), k.secret)
 	id, made, err := u.complete(ctx, l, k)
 	if err == nil {
 		u.done.ActsKeyID, u.done.ActsCreated = id, made
@@ -42,7 +42,7 @@ func (u *setup) actsKey(ctx context.Context, l *archive.Log) error {
 // signingKey makes the writer's key.
 func (u *setup) signingKey(ctx context.Context, l *archive.Log) (err error) {
 	k := newKey{
-		setting: "signing_secret", secret: u.signingSecret(l.Origin), role: keys.RoleWriter, pattern: u.Writer + ".*",
+		setting: "signing_secret", secret: u.SigningSecretOf(l.Origin), role: keys.RoleWriter, pattern: u.Writer + ".*",
 		algorithm: u.SignatureAlgorithm, authority: u.onlineAuthorityOf,
 	}
 	u.done.Writer = u.Writer
@@ -68,7 +68,7 @@ func (u *setup) complete(ctx context.Context, l *archive.Log, k newKey) (id keys
 		return "", made, withHint(fmt.Errorf("secret %s holds a key of role %s, not %s", k.secret, bundle.Role(), k.role), "name another "+k.setting)
 	}
 	if c := bundle.VerificationCopy(); c != nil {
-		copies := secretsmanager.Copies{API: u.api, Prefix: u.verificationSecrets(l.Origin)}
+		copies := secretsmanager.Copies{API: u.api, Prefix: u.VerificationSecretsOf(l.Origin)}
 		if err := copies.PutCopy(ctx, c); err != nil {
 			return "", made, err
 		}
@@ -119,7 +119,7 @@ func (u *setup) publish(ctx context.Context, l *archive.Log, bundle *keys.Bundle
 
 // onlineAuthorityOf reads the online authority's key and compares it with the one that the log names.
 func (u *setup) onlineAuthorityOf(ctx context.Context, l *archive.Log) (*keys.AuthorityKey, error) {
-	name := u.authoritySecret(l.Origin)
+	name := u.AuthoritySecretOf(l.Origin)
 	k, err := u.store.LoadAuthority(ctx, name)
 	if err != nil {
 		return nil, err

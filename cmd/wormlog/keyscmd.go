@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/internal/config"
 	"github.com/wormlog/wormlog/keys"
 )
 
@@ -36,9 +37,9 @@ func (a *app) keysCommand() *cobra.Command {
 			return s.listKeys(c.Context())
 		},
 	}
-	addFlags(list.Flags(), groupBucket)
+	config.AddFlags(list.Flags(), config.GroupBucket)
 	for _, name := range []string{"writer", "signing_secret", "signing_key_env"} {
-		addFlag(list.Flags(), name)
+		config.AddFlag(list.Flags(), name)
 	}
 	c.AddCommand(list)
 	return c

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/internal/config"
 )
 
 // listOptions are list's own flags.
@@ -37,7 +38,7 @@ func (a *app) listCommand() *cobra.Command {
 		Example: "  wormlog list --stream 'payments.*' --from 2026-11-01\n  wormlog list --csv > retained.csv\n  wormlog list --objects --json",
 		Args:    cobra.NoArgs,
 	}
-	addFlags(c.Flags(), groupBucket)
+	config.AddFlags(c.Flags(), config.GroupBucket)
 	addRangeFlags(c, &o.from, &o.to, &o.streams)
 	c.Flags().BoolVar(&o.objects, "objects", false, "every object version and delete marker")
 	c.Flags().BoolVar(&o.perStream, "streams", false, "one line a stream")

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/wormlog/wormlog/internal/config"
 )
 
 // app is one run of the program: its streams and what every command has flags for.
@@ -65,7 +67,7 @@ func (a *app) root() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.Version = version()
+	root.Version = config.Version()
 	root.SetVersionTemplate("wormlog {{.Version}}\n")
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

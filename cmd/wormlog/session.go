@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,13 +11,14 @@ import (
 
 	"github.com/wormlog/wormlog/archive"
 	"github.com/wormlog/wormlog/archive/s3lock"
+	"github.com/wormlog/wormlog/internal/config"
 	"github.com/wormlog/wormlog/keys"
 )
 
 // session is a run that has its configuration and its bucket.
 type session struct {
 	*app
-	*loaded
+	*config.Loaded
 	logger *slog.Logger
 	bucket *s3lock.Store
 	store  archive.Store // the bucket, as the archive is to see it
@@ -26,26 +26,18 @@ type session struct {
 
 // open loads the configuration and prepares the bucket. Nothing is sent.
 func (a *app) open(c *cobra.Command) (*session, error) {
-	l, err := load(a.file, a.environ, c.Flags())
+	l, err := config.Load(a.file, a.environ, c.Flags())
 	if err != nil {
 		return nil, err
 	}
-	s := &session{app: a, loaded: l, logger: a.logger()}
+	s := &session{app: a, Loaded: l, logger: a.logger()}
 	if l.Bucket == "" {
 		return nil, withHint(errors.New("no bucket is named"),
 			`set bucket in wormlog.yaml, WORMLOG_BUCKET or --bucket; eval "$(wormlog-dev --print-env)" makes one on this machine`)
 	}
-	s.bucket, err = s3lock.Open(c.Context(), s3lock.Config{
-		Bucket: l.Bucket, Prefix: l.Prefix, Region: l.Region, Endpoint: l.Endpoint,
-		SSE: l.SSE, KMSKeyID: l.KMSKeyID, TLSMinVersion: l.TLSMinVersion, Logger: s.logger,
-	})
+	s.bucket, s.store, err = l.OpenBucket(c.Context(), s.logger)
 	if err != nil {
 		return nil, err
-	}
-	s.store = s.bucket
-	if !l.EnforceWORM {
-		s.logger.Warn("enforce_worm is false: the bucket's Object Lock is not asked for, and what is written here is no evidence")
-		s.store = unenforced{s.bucket}
 	}
 	return s, nil
 }
@@ -56,18 +48,6 @@ func (a *app) logger() *slog.Logger {
 		level = slog.LevelDebug
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
-}
-
-// unenforced is a store whose Object Lock is nobody's business: enforce_worm: false, for S3 servers on loopback that take
-// lock headers without knowing them. Writes carry the headers as ever, and verify says what is missing.
-type unenforced struct{ archive.Store }
-
-func (u unenforced) Settings(ctx context.Context) (archive.Settings, error) {
-	s, err := u.Store.Settings(ctx)
-	unasked := errors.New("not asked for, as enforce_worm is false")
-	s.ObjectLock = archive.Known[bool]{Err: unasked}
-	s.Versioning = archive.Known[string]{Err: unasked}
-	return s, err
 }
 
 // openLog reads log.json and compares it with the pinned log ID, if there is one.
@@ -108,36 +88,7 @@ func (s *session) endpointLine() string {
 	if s.bucket.OnAWS() {
 		return ""
 	}
-	return visible(fmt.Sprintf("Endpoint %s (not AWS, named by %s).", s.bucket.Endpoint(), s.given["endpoint"].from)) + "\n"
-}
-
-// Names of secrets, derived from the log's origin where they are not set.
-
-func (s *session) signingSecret(origin string) string {
-	return cmp.Or(s.SigningSecret, secretName(origin, s.Writer))
-}
-
-func (s *session) authoritySecret(origin string) string {
-	return cmp.Or(s.AuthoritySecret, secretName(origin, "authority"))
-}
-
-func (s *session) actsSecret(origin string) string {
-	return cmp.Or(s.ActsSecret, secretName(origin, "acts"))
-}
-
-func (s *session) verificationSecrets(origin string) string {
-	return cmp.Or(s.VerificationSecrets, secretName(origin, "verification"))
-}
-
-// secretName is wormlog/<origin>/<last>, with '-' for what Secrets Manager does not take in a name.
-func secretName(origin, last string) string {
-	clean := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/_=.@-", r) {
-			return r
-		}
-		return '-'
-	}, origin)
-	return "wormlog/" + strings.Trim(clean, "/") + "/" + last
+	return visible(fmt.Sprintf("Endpoint %s (not AWS, named by %s).", s.bucket.Endpoint(), s.Given("endpoint").From)) + "\n"
 }
 
 // signingKey reads the signing key and its record, each time it is asked.

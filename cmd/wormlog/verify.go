@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/internal/config"
 	"github.com/wormlog/wormlog/keys"
 )
 
@@ -48,7 +49,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			"  wormlog verify --receipts receipts.ndjson --report report.json",
 		Args: cobra.MaximumNArgs(1),
 	}
-	addFlags(c.Flags(), groupBucket, groupCopies)
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies)
 	f := c.Flags()
 	f.StringVar(&o.level, "level", "full", "locks, manifests or full")
 	addRangeFlags(c, &o.from, &o.to, &o.streams)
@@ -90,7 +91,7 @@ func (s *session) pin(args []string) error {
 		return err
 	}
 	if s.LogID != "" && s.LogID != id {
-		return fmt.Errorf("the log ID %s is given, but %s is set by %s; give one of them", id, s.LogID, s.given["log_id"].from)
+		return fmt.Errorf("the log ID %s is given, but %s is set by %s; give one of them", id, s.LogID, s.Given("log_id").From)
 	}
 	s.LogID = id
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/internal/config"
 )
 
 // writeOptions are write's own flags.
@@ -38,7 +39,7 @@ func (a *app) writeCommand() *cobra.Command {
 			"  kubectl logs -f deploy/api | wormlog write --type api.audit --meta cluster=eu1\n" +
 			"  wormlog write --id-field eventID --receipts receipts.ndjson cloudtrail.ndjson",
 	}
-	addFlags(c.Flags(), groupBucket, groupWriter, groupWrite)
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupWriter, config.GroupWrite)
 	f := c.Flags()
 	f.StringVar(&o.kind, "type", "", "what kind of entries these are (default \"entry\")")
 	f.StringVar(&o.idField, "id-field", "", "take each entry's id from this top-level member, so that a repeated write can be recognised; lines without a usable one get an id of their own and are counted")
@@ -119,7 +120,7 @@ func (s *session) openWriter(ctx context.Context) (*archive.Writer, time.Time, e
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	days, err := s.Retention.from(now)
+	days, err := s.Retention.From(now)
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -127,8 +128,8 @@ func (s *session) openWriter(ctx context.Context) (*archive.Writer, time.Time, e
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	beat := s.Heartbeat.every
-	if s.Heartbeat.set && beat == 0 {
+	beat := s.Heartbeat.Every
+	if s.Heartbeat.Set && beat == 0 {
 		beat = -1
 	}
 	w, err := archive.OpenWriter(ctx, archive.WriterConfig{

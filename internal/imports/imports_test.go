@@ -42,6 +42,7 @@ func TestDirection(t *testing.T) {
 		"archive/s3lock":      {"internal/lineobject", "keys", "archive"},
 		"archive/devserver":   {"internal/lineobject", "keys"},
 		"archive/archivetest": {"internal/lineobject", "keys", "archive", "archive/devserver"},
+		"internal/config":     {"internal/lineobject", "keys", "archive", "archive/s3lock"},
 	} {
 		for _, dep := range dependencies(t, pkg) {
 			ours, ok := strings.CutPrefix(dep, module)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -20,25 +20,27 @@ const (
 	defaultFile = "wormlog.yaml"
 )
 
-// given is a setting's value as somebody wrote it, and where.
-type given struct {
-	value string
-	from  string // default, wormlog.yaml:3, WORMLOG_BUCKET, --bucket
+// Given is a setting's value as somebody wrote it, and where.
+type Given struct {
+	Value string
+	From  string // default, wormlog.yaml:3, WORMLOG_BUCKET, --bucket
 }
 
-// loaded is the configuration in force and where each setting of it comes from.
-type loaded struct {
-	config
-	given map[string]given // by setting
-	file  string           // the file that was read; empty if there was none
+// Loaded is the configuration in force and where each setting of it comes from.
+type Loaded struct {
+	Config
+	File  string           // that was read; empty if there was none
+	given map[string]Given // by setting
 }
 
-// load puts the sources together: flags over environment over file over defaults. It refuses names that are no setting.
-func load(file string, environ []string, flags *pflag.FlagSet) (*loaded, error) {
-	l := &loaded{given: map[string]given{}}
-	for _, s := range settings {
-		l.given[s.name] = given{s.value, "default"}
-	}
+// Given returns what was given for the setting of this name; the default, if nothing was.
+func (l *Loaded) Given(name string) Given { return l.given[name] }
+
+// Load puts the sources together: flags over environment over file over defaults. It refuses names that are no setting, and
+// what is not right is an error of one sentence that names the setting and where it was given. An empty file stands for
+// what WORMLOG_CONFIG names, or else wormlog.yaml if it is there; environ is as [os.Environ] has it.
+func Load(file string, environ []string, flags *pflag.FlagSet) (*Loaded, error) {
+	l := defaults()
 	if err := l.readFile(file, environ); err != nil {
 		return nil, err
 	}
@@ -47,19 +49,47 @@ func load(file string, environ []string, flags *pflag.FlagSet) (*loaded, error) 
 	}
 	for _, s := range settings {
 		if f := flags.Lookup(s.flag()); f != nil && f.Changed {
-			l.given[s.name] = given{f.Value.String(), "--" + s.flag()}
+			l.given[s.Name] = Given{f.Value.String(), "--" + s.flag()}
 		}
 	}
-	for _, s := range settings {
-		g := l.given[s.name]
-		if err := s.set(&l.config, g.value); err != nil {
-			return nil, fmt.Errorf("%s (from %s) is not right: %w", s.name, g.from, err)
-		}
-	}
-	return l, l.check()
+	return l, l.judge()
 }
 
-func (l *loaded) readEnviron(environ []string) error {
+// FromEnvironment is [Load] for programs that have neither a file nor flags, such as Lambda functions. WORMLOG_CONFIG is
+// an error here, as what it names would not be read.
+func FromEnvironment(environ []string) (*Loaded, error) {
+	l := defaults()
+	for _, v := range environ {
+		if path, ok := strings.CutPrefix(v, envConfig+"="); ok && path != "" {
+			return nil, errors.New("the environment variable " + envConfig + " names a file, and this program reads none; set each setting as WORMLOG_ and its name in capitals")
+		}
+	}
+	if err := l.readEnviron(environ); err != nil {
+		return nil, err
+	}
+	return l, l.judge()
+}
+
+func defaults() *Loaded {
+	l := &Loaded{given: map[string]Given{}}
+	for _, s := range settings {
+		l.given[s.Name] = Given{s.Default, "default"}
+	}
+	return l
+}
+
+// judge turns what was given into the configuration.
+func (l *Loaded) judge() error {
+	for _, s := range settings {
+		g := l.given[s.Name]
+		if err := s.set(&l.Config, g.Value); err != nil {
+			return fmt.Errorf("%s (from %s) is not right: %w", s.Name, g.From, err)
+		}
+	}
+	return l.check()
+}
+
+func (l *Loaded) readEnviron(environ []string) error {
 	for _, v := range environ {
 		name, value, _ := strings.Cut(v, "=")
 		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, devPrefix) || name == envConfig {
@@ -69,13 +99,13 @@ func (l *loaded) readEnviron(environ []string) error {
 		if err := known(setting, name, "the environment variable "); err != nil {
 			return err
 		}
-		l.given[setting] = given{value, name}
+		l.given[setting] = Given{value, name}
 	}
 	return nil
 }
 
 // readFile reads the YAML file: a flat mapping. Values are taken as they are written, so that 1.10 stays 1.10.
-func (l *loaded) readFile(file string, environ []string) error {
+func (l *Loaded) readFile(file string, environ []string) error {
 	wanted := file != ""
 	if !wanted {
 		file = defaultFile
@@ -92,7 +122,7 @@ func (l *loaded) readFile(file string, environ []string) error {
 	if err != nil {
 		return fmt.Errorf("cannot read the configuration: %w", err)
 	}
-	l.file = file
+	l.File = file
 	parsed, err := parser.ParseBytes(b, 0)
 	if err != nil {
 		first, _, _ := strings.Cut(err.Error(), "\n")
@@ -106,7 +136,7 @@ func (l *loaded) readFile(file string, environ []string) error {
 	return nil
 }
 
-func (l *loaded) readMapping(file string, body ast.Node) error {
+func (l *Loaded) readMapping(file string, body ast.Node) error {
 	var values []*ast.MappingValueNode
 	switch n := body.(type) {
 	case nil, *ast.NullNode, *ast.CommentGroupNode:
@@ -127,14 +157,14 @@ func (l *loaded) readMapping(file string, body ast.Node) error {
 		if _, ok := v.Value.(ast.ScalarNode); !ok || v.Value.Type() == ast.NullType {
 			return fmt.Errorf("%s: %s has no single value; write a text or a number, or leave the line out", at, name)
 		}
-		l.given[name] = given{v.Value.GetToken().Value, at}
+		l.given[name] = Given{v.Value.GetToken().Value, at}
 	}
 	return nil
 }
 
 // known says whether there is a setting of this name, and otherwise which may have been meant.
 func known(name, shown, before string) error {
-	if slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
+	if slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == name }) {
 		return nil
 	}
 	if why, ok := later[name]; ok {
@@ -142,16 +172,16 @@ func known(name, shown, before string) error {
 	}
 	err := fmt.Errorf("%s%s is not a setting of wormlog", before, shown)
 	if near := nearest(name); near != "" {
-		return withHint(err, "did you mean "+near+"? `wormlog config` lists all of them")
+		return fmt.Errorf("%w; did you mean %s? `wormlog config` lists all of them", err, near)
 	}
-	return withHint(err, "`wormlog config` lists all of them")
+	return fmt.Errorf("%w; `wormlog config` lists all of them", err)
 }
 
 func nearest(name string) string {
 	best, distance := "", 4
 	for _, s := range settings {
-		if d := editDistance(name, s.name); d < distance {
-			best, distance = s.name, d
+		if d := editDistance(name, s.Name); d < distance {
+			best, distance = s.Name, d
 		}
 	}
 	return best
@@ -179,37 +209,37 @@ func editDistance(a, b string) int {
 }
 
 // check looks at what single settings cannot see.
-func (l *loaded) check() error {
-	local := l.Endpoint != "" && loopback(l.Endpoint)
+func (l *Loaded) check() error {
+	local := l.Endpoint != "" && Loopback(l.Endpoint)
 	if !l.EnforceWORM && !local {
-		return fmt.Errorf("enforce_worm: false (from %s) is for loopback endpoints only: without Object Lock nothing here is evidence", l.given["enforce_worm"].from)
+		return fmt.Errorf("enforce_worm: false (from %s) is for loopback endpoints only: without Object Lock nothing here is evidence", l.given["enforce_worm"].From)
 	}
 	if l.TLSRequired == "false" && !local {
-		return fmt.Errorf("tls_required: false (from %s) is for loopback endpoints only", l.given["tls_required"].from)
+		return fmt.Errorf("tls_required: false (from %s) is for loopback endpoints only", l.given["tls_required"].From)
 	}
 	if l.TLSRequired == "true" && (strings.HasPrefix(l.Endpoint, "http:") || strings.HasPrefix(l.SecretsEndpoint, "http:")) {
-		return fmt.Errorf("tls_required: true (from %s), but the endpoint is plain http", l.given["tls_required"].from)
+		return fmt.Errorf("tls_required: true (from %s), but the endpoint is plain http", l.given["tls_required"].From)
 	}
 	if l.SigningKeyEnv != "" && !local {
-		return fmt.Errorf("signing_key_env (from %s) is for loopback endpoints only: use signing_secret", l.given["signing_key_env"].from)
+		return fmt.Errorf("signing_key_env (from %s) is for loopback endpoints only: use signing_secret", l.given["signing_key_env"].From)
 	}
 	return nil
 }
 
-// addFlags gives a command the flags of these groups.
-func addFlags(flags *pflag.FlagSet, groups ...group) {
+// AddFlags gives a command the flags of these groups.
+func AddFlags(flags *pflag.FlagSet, groups ...Group) {
 	for _, s := range settings {
-		if slices.Contains(groups, s.group) {
-			addFlag(flags, s.name)
+		if slices.Contains(groups, s.Group) {
+			AddFlag(flags, s.Name)
 		}
 	}
 }
 
-// addFlag gives a command the flag of one setting.
-func addFlag(flags *pflag.FlagSet, name string) {
-	s := settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == name })]
-	flags.Var(&rawValue{value: s.value}, s.flag(), s.help)
-	if s.value == "true" || s.value == "false" {
+// AddFlag gives a command the flag of one setting.
+func AddFlag(flags *pflag.FlagSet, name string) {
+	s := settings[slices.IndexFunc(settings, func(s Setting) bool { return s.Name == name })]
+	flags.Var(&rawValue{value: s.Default}, s.flag(), s.Help)
+	if s.Default == "true" || s.Default == "false" {
 		flags.Lookup(s.flag()).NoOptDefVal = "true"
 	}
 }
