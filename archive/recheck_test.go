@@ -20,13 +20,14 @@ import (
 
 // site is a log with a writer key, in a memory store.
 type site struct {
-	t      testing.TB
-	mem    *archivetest.Memory
-	log    *archive.Log
-	online *keys.AuthorityKey
-	key    *keys.SigningKey
-	copies map[keys.ID]*keys.VerificationCopy
-	ids    map[keys.ID]keys.Record
+	t        testing.TB
+	mem      *archivetest.Memory
+	log      *archive.Log
+	online   *keys.AuthorityKey
+	recovery *keys.AuthorityKey
+	key      *keys.SigningKey
+	copies   map[keys.ID]*keys.VerificationCopy
+	ids      map[keys.ID]keys.Record
 }
 
 func newSite(t testing.TB) *site {
@@ -34,10 +35,10 @@ func newSite(t testing.TB) *site {
 	s := &site{t: t, mem: archivetest.NewMemory(t, home, time.Now),
 		copies: map[keys.ID]*keys.VerificationCopy{}, ids: map[keys.ID]keys.Record{}}
 	s.online = must(keys.NewAuthorityKey(archive.OnlineAuthority))(t)
-	recovery := must(keys.NewAuthorityKey(archive.RecoveryAuthority))(t)
+	s.recovery = must(keys.NewAuthorityKey(archive.RecoveryAuthority))(t)
 	s.log = must(archive.NewLog(archive.Genesis{
 		Origin: "example.com/test", Nonce: archive.NewNonce(), Created: archive.Instant{Time: time.Now()}, Home: home,
-		Authorities: []keys.Authority{s.online.Authority(), recovery.Authority()},
+		Authorities: []keys.Authority{s.online.Authority(), s.recovery.Authority()},
 		Retention:   archive.RetentionPolicy{Days: 365, MaxDays: 3650},
 	}, s.online))(t)
 	must(s.log.Create(t.Context(), s.mem))(t)
@@ -68,7 +69,11 @@ func (s *site) unpublishedKey(role keys.Role, streams string, alg keys.Algorithm
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	b, id, err := keys.SignRecord(record, s.online.Signer())
+	by := s.online
+	if role == keys.RoleAuthority {
+		by = s.recovery
+	}
+	b, id, err := keys.SignRecord(record, by.Signer())
 	if err != nil {
 		s.t.Fatal(err)
 	}
