@@ -292,7 +292,7 @@ func (l *Log) Record(ctx context.Context, s Store, id keys.ID) (keys.Record, err
 }
 
 // ParseRecord checks a key record's bytes against its name, this log and the authority that must have signed it: the
-// recovery authority for records of role authority, else the online one.
+// recovery authority for records of the roles authority and online, else the online one.
 func (l *Log) ParseRecord(id keys.ID, b []byte) (keys.Record, error) {
 	if got := lineobject.HexDigest(lineobject.FirstLine(b))[:32]; got != string(id) {
 		return keys.Record{}, fmt.Errorf("%w: %w: key record %s hashes to %s", ErrMalformed, errRecordName, id, got)
@@ -308,7 +308,7 @@ func (l *Log) ParseRecord(id keys.ID, b []byte) (keys.Record, error) {
 		return r, fmt.Errorf("key record %s: %w: it is of log %s", id, ErrWrongLog, r.LogID)
 	}
 	name := OnlineAuthority
-	if r.Role == keys.RoleAuthority {
+	if r.Role.NeedsRecovery() {
 		name = RecoveryAuthority
 	}
 	a, _ := l.Authority(name)

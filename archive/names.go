@@ -127,7 +127,8 @@ func (h *Hash) UnmarshalText(b []byte) error {
 
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
 
-// checkWriter says whether s may be the first part of a stream name: [a-z0-9][a-z0-9-]{0,62}.
+// checkWriter says whether s may be the first part of a stream name: [a-z0-9][a-z0-9-]{0,62}, and not the name of role
+// online, which has no streams.
 func checkWriter(s string) error {
 	ok := len(s) >= 1 && len(s) <= 63 && s[0] != '-'
 	for i := 0; ok && i < len(s); i++ {
@@ -136,6 +137,9 @@ func checkWriter(s string) error {
 	}
 	if !ok {
 		return fmt.Errorf("the writer name %q is not of the form [a-z0-9][a-z0-9-]{0,62}", s)
+	}
+	if s == string(keys.RoleOnline) {
+		return fmt.Errorf("the writer name %s is reserved: it stands in the records of keys that sign key records, and no stream has it", s)
 	}
 	return nil
 }
@@ -146,11 +150,14 @@ type StreamName struct {
 	ID     ulid.ULID
 }
 
-// ParseStreamName parses a stream's name; anything but the canonical form is an error.
+// ParseStreamName parses a stream's name; anything but the canonical form is an error, and so is the writer online.
 func ParseStreamName(s string) (StreamName, error) {
 	writer, id, ok := strings.Cut(s, ".")
-	if !ok || checkWriter(writer) != nil {
+	if !ok {
 		return StreamName{}, fmt.Errorf("the stream name %q is not of the form <writer>.<ULID>", s)
+	}
+	if err := checkWriter(writer); err != nil {
+		return StreamName{}, fmt.Errorf("the stream name %q: %w", s, err)
 	}
 	u, err := ulid.ParseStrict(id)
 	if err != nil || u.String() != id || u.Timestamp().Year() < 2000 || u.Timestamp().Year() > 9999 {

@@ -51,8 +51,8 @@ func keyName(s string) error {
 	return nil
 }
 
-// AuthorityKey is the private half of an authority. Only the rotation role may read the online one; the recovery key
-// stays offline.
+// AuthorityKey is the private half of an authority that genesis names. Only the rotation role may read the online one; the
+// recovery key stays offline.
 type AuthorityKey struct {
 	redacted
 	log  LogID

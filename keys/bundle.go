@@ -88,10 +88,24 @@ func parseSecret[T any](b []byte, what string, v *T) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if lineobject.Unmarshal(b, v) != nil {
-		return fmt.Errorf("this is no %s as wormlog writes it (%d bytes); check that the right secret is named and that nobody edited it", what, len(b))
+		return &formError{what, len(b)}
 	}
 	return nil
 }
+
+// errForm: a secret is not of the kind that it was parsed as, whatever it is.
+var errForm = errors.New("not of this kind")
+
+type formError struct {
+	what string
+	size int
+}
+
+func (e *formError) Error() string {
+	return fmt.Sprintf("this is no %s as wormlog writes it (%d bytes); check that the right secret is named and that nobody edited it", e.what, e.size)
+}
+
+func (e *formError) Is(target error) bool { return target == errForm }
 
 // KeyID returns the ID of the key, which is the name of its record.
 func (b *Bundle) KeyID() ID { return b.id }

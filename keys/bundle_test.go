@@ -216,6 +216,8 @@ func TestSecretsAreParsedStrictly(t *testing.T) {
 	bundle, _ := b.Secret()
 	verification, _ := b.VerificationCopy().Secret()
 	authority, _ := newAuthorityKey(testLog, "online", vectorPrivate.Seed()).Secret()
+	online := Bundle{redacted: redactedBundle(vectorKeyID), log: testLog, role: RoleOnline, manifest: b.manifest}
+	onlineSecret, _ := online.Secret()
 	short := base64.StdEncoding.EncodeToString(make([]byte, 31))
 	for name, c := range map[string]struct {
 		parse   func([]byte) error
@@ -225,6 +227,8 @@ func TestSecretsAreParsedStrictly(t *testing.T) {
 		"bundle":    {func(b []byte) error { _, err := ParseBundle(b); return err }, string(bundle), []string{b64(vectorEntryKey), b64(vectorPrivate.Seed())}},
 		"copy":      {func(b []byte) error { _, err := ParseVerificationCopy(b); return err }, string(verification), []string{b64(vectorEntryKey)}},
 		"authority": {func(b []byte) error { _, err := ParseAuthorityKey(b); return err }, string(authority), []string{b64(vectorPrivate.Seed())}},
+		"signer":    {parseAuthoritySigner, string(authority), []string{b64(vectorPrivate.Seed())}},
+		"online":    {parseAuthoritySigner, string(onlineSecret), []string{b64(vectorPrivate.Seed())}},
 	} {
 		if err := c.parse([]byte(c.stored)); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -243,6 +247,8 @@ func TestSecretsAreParsedStrictly(t *testing.T) {
 			strings.Replace(c.stored, string(vectorKeyID), "sk_live_hunter2", 1),
 			strings.Replace(c.stored, `"writer"`, `"sk_live_hunter2"`, 1),
 			strings.Replace(c.stored, `"writer"`, `"custodian"`, 1),
+			strings.Replace(c.stored, `"role":"online"`, `"role":"writer"`, 1),
+			strings.Replace(c.stored, `"role":"online"`, `"role":"sk_live_hunter2"`, 1),
 			strings.Replace(c.stored, `"online"`, `"sk_live hunter2"`, 1),
 			strings.Repeat("sk_live_hunter2", MaxSecret/10),
 		}
@@ -268,6 +274,8 @@ func TestSecretsAreParsedStrictly(t *testing.T) {
 	}
 }
 
+func parseAuthoritySigner(b []byte) error { _, err := ParseAuthoritySigner(b); return err }
+
 func b64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
 func FuzzParseSecrets(f *testing.F) {
@@ -288,8 +296,14 @@ func FuzzParseSecrets(f *testing.F) {
 		if v, err := ParseVerificationCopy(in); err == nil {
 			sameSecret(t, in, v.Secret)
 		}
-		if v, err := ParseAuthorityKey(in); err == nil {
-			sameSecret(t, in, v.Secret)
+		authority, authorityErr := ParseAuthorityKey(in)
+		if authorityErr == nil {
+			sameSecret(t, in, authority.Secret)
+		}
+		bundle, bundleErr := ParseBundle(in)
+		_, err := ParseAuthoritySigner(in)
+		if want := authorityErr == nil || bundleErr == nil && bundle.Role() == RoleOnline; want != (err == nil) {
+			t.Fatalf("%q as a signer of key records: %v, as an authority key: %v, as a bundle: %v", in, err, authorityErr, bundleErr)
 		}
 	})
 }

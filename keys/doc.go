@@ -16,6 +16,11 @@
 //	entries, err := key.EntrySigner(stream)                           // refuses a stream the record does not cover
 //	signature, err := entries.AppendSignature(nil, entry)
 //
+// Who rotates keys loads what may sign their records, a key of genesis or one of role online:
+//
+//	authority, err := keys.ParseAuthoritySigner(secret)
+//	object, id, err := keys.SignRecord(record, authority.Signer())
+//
 // A verifier needs the record, and for HMAC also the verification copy of the entry key:
 //
 //	err = keys.VerifyLine(keys.KindKey, log, authority.ID(), authority.PublicKey, object)

@@ -24,6 +24,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		{RoleAuthority, "authority.*", AlgorithmEd25519},
 		{RoleCustodian, "custodian." + ulidText, AlgorithmEd25519},
 		{RoleVerifier, "verifier.*", AlgorithmEd25519},
+		{RoleOnline, "online.*", AlgorithmEd25519},
 	} {
 		_, r := newTestKey(t, c.role, c.streams, c.alg)
 		r.Previous = testID
@@ -63,6 +64,8 @@ func TestRecordMeaning(t *testing.T) {
 		"pattern":             {func(r *Record) { r.Streams = "*" }, "pattern"},
 		"reserved":            {func(r *Record) { r.Streams = "verifier.*" }, "belong to that role"},
 		"control elsewhere":   {func(r *Record) { r.Role = RoleCustodian }, "custodian"},
+		"online with HMAC":    {func(r *Record) { r.Role, r.Streams = RoleOnline, "online.*" }, "ed25519 only"},
+		"online elsewhere":    {func(r *Record) { r.Role = RoleOnline }, "online.*"},
 		"control with HMAC":   {func(r *Record) { r.Role, r.Streams = RoleVerifier, "verifier.*" }, "ed25519 only"},
 		"algorithm":           {func(r *Record) { r.EntryAlgorithm = "none" }, "algorithm"},
 		"no commitment":       {func(r *Record) { r.HMACCommitment = "" }, "commitment"},

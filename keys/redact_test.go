@@ -19,6 +19,7 @@ type holder struct {
 	key       SigningKey
 	copy      VerificationCopy
 	authority AuthorityKey
+	online    AuthoritySigner
 	stream    StreamKey
 	signer    Signer
 	entries   EntrySigner
@@ -43,9 +44,10 @@ func TestNothingPrintsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	ed := NewEd25519EntrySigner(vectorPrivate, testLog, testID)
-	h := holder{*b, b, *key, *c, *a, *stream, key.Signer(), entries, verifier}
+	online := a.AuthoritySigner()
+	h := holder{*b, b, *key, *c, *a, online, *stream, key.Signer(), entries, verifier}
 	for _, v := range []any{
-		b, *b, key, *key, c, *c, a, *a, stream, *stream, stream.Signer(), key.Signer(), entries, verifier, ed, h, &h,
+		b, *b, key, *key, c, *c, a, *a, online, &online, online.Signer(), stream, *stream, stream.Signer(), key.Signer(), entries, verifier, ed, h, &h,
 		[]*Bundle{b}, []Bundle{*b}, map[string]any{"a": *b, "b": a}, struct{ B any }{*b}, &struct{ B Bundle }{*b},
 	} {
 		for _, text := range shown(t, v) {
@@ -54,7 +56,7 @@ func TestNothingPrintsASecret(t *testing.T) {
 			}
 		}
 	}
-	for _, v := range []fmt.Formatter{b, *b, key, c, a, key.Signer().(*signer)} {
+	for _, v := range []fmt.Formatter{b, *b, key, c, a, online, key.Signer().(*signer)} {
 		if got := fmt.Sprintf("%v", v); !strings.HasSuffix(got, " [secret]") {
 			t.Errorf("%T prints as %q", v, got)
 		}

@@ -46,6 +46,15 @@ func TestPatterns(t *testing.T) {
 		{RoleCustodian, "custodian." + ulidText, true},
 		{RoleVerifier, "verifier.*", true},
 		{RoleVerifier, "payments.*", false},
+		{RoleOnline, "online.*", true},
+		{RoleOnline, "online." + ulidText, false},
+		{RoleOnline, "online2.*", false},
+		{RoleOnline, "authority.*", false},
+		{RoleWriter, "online.*", false},
+		{RoleWriter, "online." + ulidText, false},
+		{RoleWriter, "online2.*", true},
+		{RoleAuthority, "online.*", false},
+		{RoleWriter, "writer.*", true},
 	} {
 		if err := checkPattern(c.role, c.pattern); (err == nil) != c.ok {
 			t.Errorf("role %s, pattern %q: %v", c.role, c.pattern, err)
@@ -68,6 +77,7 @@ func TestCovers(t *testing.T) {
 		{"payments.*", "payments." + strings.ToLower(ulidText), false},
 		{"payments.*", "", false},
 		{"", "", false},
+		{"online.*", "online." + ulidText, false},
 	} {
 		if got := (Record{Streams: c.pattern}).Covers(c.stream); got != c.want {
 			t.Errorf("pattern %q covers %q: %t", c.pattern, c.stream, got)
@@ -92,7 +102,12 @@ func TestIdentityForms(t *testing.T) {
 	if err := testID.Valid(); err != nil {
 		t.Error(err)
 	}
-	if Role("root").Valid() == nil || RoleCustodian.Valid() != nil {
+	if Role("root").Valid() == nil || RoleCustodian.Valid() != nil || RoleOnline.Valid() != nil {
 		t.Error("Role.Valid knows the wrong roles")
+	}
+	for role, want := range map[Role]bool{RoleWriter: false, RoleAuthority: true, RoleCustodian: false, RoleVerifier: false, RoleOnline: true} {
+		if got := role.NeedsRecovery(); got != want {
+			t.Errorf("records of role %s need the recovery key: %t", role, got)
+		}
 	}
 }

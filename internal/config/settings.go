@@ -221,6 +221,9 @@ func setOrigin(c *Config, v string) error {
 func setWriter(c *Config, v string) error {
 	c.Writer = v
 	name, err := archive.ParseStreamName(v + ".01ARZ3NDEKTSV4RRFFQ69G5FAV")
+	if v == string(keys.RoleOnline) {
+		return fmt.Errorf("the name %s is reserved; choose another", v)
+	}
 	if err != nil {
 		return errors.New("it is 1 to 63 of a-z, 0-9 and '-', and does not begin with '-'")
 	}
