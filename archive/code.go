@@ -98,6 +98,9 @@ var codes = map[Code]Verdict{
 	CodeReceiptMissing: Missing, CodeReceiptDiffers: Tampered, CodeLineMissing: Missing, CodeLineDiffers: Tampered,
 }
 
+// Known says whether this release reports findings of the code.
+func (c Code) Known() bool { _, ok := codes[c]; return ok }
+
 // check accepts what may be a code, of a later release too: 1 to 64 of [a-z0-9-].
 func (c Code) check() error {
 	ok := len(c) >= 1 && len(c) <= 64

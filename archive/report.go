@@ -119,6 +119,12 @@ func (f Finding) String() string {
 	return b.String()
 }
 
+// CanBeAcknowledged says whether an act can take the finding out of the exit status: it is about an object, and about
+// something that was looked at, or of which a version is named.
+func (f Finding) CanBeAcknowledged() bool {
+	return f.Key != "" && (f.Verdict != NotChecked || f.VersionID != "")
+}
+
 // Counts is how much a verification looked at.
 type Counts struct {
 	Streams   uint64 `json:"streams"`

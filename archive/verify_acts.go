@@ -164,7 +164,7 @@ func (a *acts) apply(x takenAct) {
 // acknowledges says whether the authority has acknowledged a finding. That something was not looked at at all, which no
 // version tells, cannot be acknowledged for all time to come.
 func (a *acts) acknowledges(f Finding) bool {
-	return a != nil && (f.Verdict != NotChecked || f.VersionID != "") && a.acknowledged[Acknowledged{Code: string(f.Code), Key: f.Key, VersionID: f.VersionID}]
+	return a != nil && f.CanBeAcknowledged() && a.acknowledged[Acknowledged{Code: string(f.Code), Key: f.Key, VersionID: f.VersionID}]
 }
 
 // names says whether an act of the authority is about a key.

@@ -41,7 +41,7 @@ func (a *app) keysCommand() *cobra.Command {
 	for _, name := range []string{"writer", "signing_secret", "signing_key_env"} {
 		config.AddFlag(list.Flags(), name)
 	}
-	c.AddCommand(list)
+	c.AddCommand(list, a.keysCurrentCommand(), a.retireCommand(), a.compromiseCommand())
 	return c
 }
 

@@ -79,6 +79,8 @@ func setUpScript(env *testscript.Env) error {
 //	dev mark PREFIX             … gets a delete marker
 //	dev drop PREFIX             all objects under it vanish
 //	dev foreign KEY             an object that is nobody's; KEY as in Go, without the quotes
+//	dev backdate TIME [PREFIX]  S3's dates of all versions under it are so much earlier
+//	dev secret VERB NAME [FILE] the secret's value is saved to the file, put from it; the secret is emptied, deleted, scheduled
 //	[!] dev empty               nothing is in the bucket
 func dev(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value("server").(*scriptServer)
@@ -144,6 +146,10 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		_, err = raw.PutVersion(testBucket, devserver.Version{Key: key, Body: []byte("not ours")})
 		ts.Check(err)
+	case "backdate":
+		backdate(ts, s, arg(1), arg(2))
+	case "secret":
+		devSecret(ts, s, arg(1), arg(2), arg(3))
 	case "empty":
 		list, err := raw.Versions(testBucket, "")
 		ts.Check(err)
