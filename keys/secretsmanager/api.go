@@ -2,6 +2,7 @@ package secretsmanager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,8 +21,8 @@ type API interface {
 	PutSecretValue(context.Context, *sm.PutSecretValueInput, ...func(*sm.Options)) (*sm.PutSecretValueOutput, error)
 }
 
-// stageCurrent is the staging label of the version in force.
-const stageCurrent = "AWSCURRENT"
+// errNoValue: a version is there, and it is empty.
+var errNoValue = errors.New("no value")
 
 // read returns the value of a secret, the current one when version is "".
 func read(ctx context.Context, api Reader, secret, version string) ([]byte, error) {
@@ -40,7 +41,7 @@ func read(ctx context.Context, api Reader, secret, version string) ([]byte, erro
 		value = []byte(*out.SecretString)
 	}
 	if len(value) == 0 {
-		return nil, fmt.Errorf("%s has no value; put back the one it had, or run wormlog init for a new log", describe(secret, version))
+		return nil, fmt.Errorf("%s has %w; put back the one it had, or run wormlog init for a new log", describe(secret, version), errNoValue)
 	}
 	return value, nil
 }

@@ -22,7 +22,7 @@ func callError(call, secret, version string, err error) error {
 		return fmt.Errorf("%s of %s got no answer, so its outcome is unknown; check region, credentials, network and endpoint: %w", call, describe(secret, version), err)
 	}
 	said := api.ErrorCode()
-	if call == "GetSecretValue" {
+	if call != "PutSecretValue" && call != "CreateSecret" {
 		said += ": " + api.ErrorMessage()
 	}
 	what := fmt.Sprintf("%s of %s", call, describe(secret, version))
@@ -77,6 +77,9 @@ func hint(call string, api smithy.APIError) string {
 		return "renew the AWS credentials and check this machine's clock"
 	}
 	if api.ErrorFault() == smithy.FaultServer {
+		if strings.Contains(strings.ToLower(api.ErrorMessage()), "kms") {
+			return "see that the KMS key of the secret is enabled and not scheduled for deletion, and try again: the outcome is unknown"
+		}
 		return "its outcome is unknown; try again"
 	}
 	return "see the action's errors in the Secrets Manager API Reference"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -191,7 +192,7 @@ func readBundle(ctx context.Context, api Reader, secret, version string) (*keys.
 	}
 	b, err := keys.ParseBundle(value)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", describe(secret, version), err)
+		return nil, fmt.Errorf("%s: %w", strings.TrimSuffix(describe(secret, version), ","), err)
 	}
 	return b, nil
 }

@@ -55,7 +55,7 @@ func (s Store) LoadAuthority(ctx context.Context, name string) (*keys.AuthorityK
 
 // Source returns what a key record says about the first bundle of a signing secret.
 func Source(name string) map[string]string {
-	return map[string]string{"provider": "aws-secretsmanager", "secret": name, "version": InitialVersion(name)}
+	return source(name, InitialVersion(name))
 }
 
 // InitialVersion returns the version ID that the first value of a secret gets. It depends on the name alone, so that of
