@@ -91,6 +91,14 @@ func (r *Rotation) check() error {
 	return r.Log.Valid()
 }
 
+// command is what a person runs to rotate.
+func (r *Rotation) command() string {
+	if r.Key != nil {
+		return "wormlog keys replace"
+	}
+	return "wormlog keys rotate"
+}
+
 // copies is where the verification copies are.
 func (r *Rotation) copies() (Copies, error) {
 	c := r.Copies
@@ -180,7 +188,7 @@ func (r *Rotation) replaced(ctx context.Context, t turn, version string) (keys.I
 	if b, err := keys.ParseBundle(value); err == nil {
 		log, role, id = b.LogID(), b.Role(), b.KeyID()
 	} else if k, err := keys.ParseAuthorityKey(value); err == nil {
-		log, role = cmp.Or(k.LogID(), r.Log), roleOnline
+		log, role, id = cmp.Or(k.LogID(), r.Log), keys.RoleOnline, k.Authority().ID()
 	} else {
 		return "", nil
 	}
@@ -189,8 +197,6 @@ func (r *Rotation) replaced(ctx context.Context, t turn, version string) (keys.I
 	}
 	return id, nil
 }
-
-const roleOnline = keys.Role("online")
 
 // rebuild makes the record of the key that the turn's version holds, which says that the key follows the one before it.
 func (t turn) rebuild(p plan) (keys.Record, error) {

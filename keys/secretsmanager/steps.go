@@ -20,7 +20,7 @@ func (r *Rotation) create(ctx context.Context, e Event) error {
 		return err
 	}
 	if t.pending != "" && t.pending != t.current && t.pending != e.ClientRequestToken {
-		return fmt.Errorf("another rotation of secret %s, of version %s, is under way; finish it with wormlog keys rotate", t.name, t.pending)
+		return fmt.Errorf("another rotation of secret %s, of version %s, is under way; finish it with %s", t.name, t.pending, r.command())
 	}
 	p, err := r.plan(ctx, t)
 	if err != nil {
@@ -30,9 +30,14 @@ func (r *Rotation) create(ctx context.Context, e Event) error {
 		_, err := t.rebuild(p)
 		return err
 	}
+	if p.algorithm == keys.AlgorithmHMACSHA256 { // no key without a place for its copy
+		if _, err := r.copies(); err != nil {
+			return err
+		}
+	}
 	bundle, _, err := keys.NewKey(r.Log, p.role, p.streams, p.algorithm, source(t.name, e.ClientRequestToken), p.previous)
 	if err != nil {
-		return err
+		return fmt.Errorf("no key for secret %s can be made: %w", t.name, err)
 	}
 	put := r.put(ctx, t, bundle)
 	if put == nil {
@@ -146,22 +151,22 @@ func (r *Rotation) test(ctx context.Context, e Event) (turn, error) {
 
 // prove reads back what writers and verifiers will read, and has the key sign and verify what they will.
 func (r *Rotation) prove(ctx context.Context, t turn) (keys.Record, error) {
-	id := t.bundle.KeyID()
-	record, err := r.Record(ctx, id)
-	if errors.Is(err, keys.ErrNotFound) {
-		return record, fmt.Errorf("key %s in secret %s, version %s, has no record in the archive; publish it with the step %s, or with wormlog keys rotate: %w", id, t.name, t.ClientRequestToken, StepSet, err)
-	}
-	if err != nil {
-		return record, fmt.Errorf("the record of key %s, from secret %s, cannot be read: %w", id, t.name, err)
-	}
 	if !t.inForce() { // what comes into force follows what is in force
 		p, err := r.plan(ctx, t)
 		if err != nil {
-			return record, err
+			return keys.Record{}, err
 		}
 		if _, err := t.rebuild(p); err != nil {
-			return record, err
+			return keys.Record{}, err
 		}
+	}
+	id := t.bundle.KeyID()
+	record, err := r.Record(ctx, id)
+	if errors.Is(err, keys.ErrNotFound) {
+		return record, fmt.Errorf("key %s in secret %s, version %s, has no record in the archive; publish it with the step %s, or with %s: %w", id, t.name, t.ClientRequestToken, StepSet, r.command(), err)
+	}
+	if err != nil {
+		return record, fmt.Errorf("the record of key %s, from secret %s, cannot be read: %w", id, t.name, err)
 	}
 	key, err := t.bundle.SigningKey(record)
 	if err != nil {
@@ -174,7 +179,7 @@ func (r *Rotation) prove(ctx context.Context, t turn) (keys.Record, error) {
 			return record, err
 		}
 		if copied, err = copies.EntryKey(ctx, id); err != nil {
-			return record, fmt.Errorf("the verification copy of key %s, from secret %s, is not as it must be; put it there with the step %s, or with wormlog keys rotate: %w", id, t.name, StepSet, err)
+			return record, fmt.Errorf("the verification copy of key %s, from secret %s, is not as it must be; put it there with the step %s, or with %s: %w", id, t.name, StepSet, r.command(), err)
 		}
 	}
 	if err := signAndVerify(key, record, copied); err != nil {
@@ -183,15 +188,20 @@ func (r *Rotation) prove(ctx context.Context, t turn) (keys.Record, error) {
 	return record, nil
 }
 
-// signAndVerify signs a manifest's message and an entry of a stream that the key may sign. Neither is kept, and neither
-// means anything.
+// signAndVerify signs what the key is for: a manifest's message and an entry of a stream, or, by a key of role online, a
+// key record's message. None is kept, and none means anything.
 func signAndVerify(key *keys.SigningKey, record keys.Record, c *keys.VerificationCopy) error {
+	kind := keys.KindManifest
+	if record.Role == keys.RoleOnline {
+		kind = keys.KindKey
+	}
 	o := lineobject.Object{Line: []byte(`{"rotation":"test"}`), KeyID: string(key.ID())}
 	var err error
-	if o.Signature, err = key.Signer().Sign(keys.LineMessage(keys.KindManifest, record.LogID, key.ID(), o.Line)); err != nil {
+	if o.Signature, err = key.Signer().Sign(keys.LineMessage(kind, record.LogID, key.ID(), o.Line)); err != nil {
 		return err
 	}
-	if err := keys.VerifyLine(keys.KindManifest, record.LogID, key.ID(), record.PublicKey, o); err != nil {
+	err = keys.VerifyLine(kind, record.LogID, key.ID(), record.PublicKey, o)
+	if err != nil || record.Role == keys.RoleOnline {
 		return err
 	}
 	stream := strings.Replace(record.Streams, "*", "01JD8Z6Y3M5N7P9QRSTVWXYZ01", 1) // any stream that fits the pattern
@@ -204,13 +214,10 @@ func signAndVerify(key *keys.SigningKey, record keys.Record, c *keys.Verificatio
 		return err
 	}
 	signature, err := signer.AppendSignature(nil, o.Line)
-	if err != nil {
-		return err
+	if err == nil && !verifier.VerifyEntry(o.Line, signature) {
+		err = fmt.Errorf("%w: of an entry", keys.ErrBadSignature)
 	}
-	if !verifier.VerifyEntry(o.Line, signature) {
-		return fmt.Errorf("%w: of an entry", keys.ErrBadSignature)
-	}
-	return nil
+	return err
 }
 
 // finish puts the key in force, if the test passes again, and takes AWSPENDING off it: left there it would be in the way
@@ -259,5 +266,5 @@ func (r *Rotation) dropPending(ctx context.Context, t turn) error {
 	if now, err := r.stages(ctx, t.SecretID); err == nil && now.pending != t.ClientRequestToken {
 		return nil
 	}
-	return fmt.Errorf("key %s is in force in secret %s, but its version kept the label AWSPENDING; repeat the step %s, or wormlog keys rotate: %w", t.bundle.KeyID(), t.name, StepFinish, dropped)
+	return fmt.Errorf("key %s is in force in secret %s, but its version kept the label AWSPENDING; repeat the step %s, or %s: %w", t.bundle.KeyID(), t.name, StepFinish, r.command(), dropped)
 }

@@ -42,15 +42,27 @@ func (s Store) CreateAuthority(ctx context.Context, name string, k *keys.Authori
 
 // LoadAuthority reads an authority key.
 func (s Store) LoadAuthority(ctx context.Context, name string) (*keys.AuthorityKey, error) {
-	value, err := read(ctx, s.API, name, "")
+	return load(ctx, s.API, name, keys.ParseAuthorityKey)
+}
+
+// LoadAuthoritySigner reads what signs key records: an authority key, or the bundle of role online that replaced it. Whether
+// the log knows it is for the caller to check.
+func (s Store) LoadAuthoritySigner(ctx context.Context, name string) (keys.AuthoritySigner, error) {
+	return load(ctx, s.API, name, keys.ParseAuthoritySigner)
+}
+
+// load reads the current value of a secret and parses it.
+func load[T any](ctx context.Context, api Reader, name string, parse func([]byte) (T, error)) (T, error) {
+	var none T
+	value, err := read(ctx, api, name, "")
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	k, err := keys.ParseAuthorityKey(value)
+	v, err := parse(value)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", describe(name, ""), err)
+		return none, fmt.Errorf("%s: %w", describe(name, ""), err)
 	}
-	return k, nil
+	return v, nil
 }
 
 // Source returns what a key record says about the first bundle of a signing secret.
