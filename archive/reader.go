@@ -78,7 +78,9 @@ func OpenReader(ctx context.Context, c ReaderConfig) (*Reader, error) {
 		return nil, r.noGenesis()
 	}
 	r.v.loadKeys(ctx)
-	r.v.collectActs(ctx)
+	if err := r.v.collectActs(ctx); err != nil {
+		return nil, err
+	}
 	return r, ctx.Err()
 }
 

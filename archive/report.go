@@ -159,7 +159,8 @@ type Report struct {
 	Started   Second     `json:"started"`  // by the store's clock
 	Finished  Second     `json:"finished"` // by the store's clock
 	HMAC      HMACState  `json:"hmac"`
-	Tail      string     `json:"tail"` // unpinned, or "pinned <time>"
+	Tail      string     `json:"tail"`                // unpinned, or "pinned <time>"
+	TrustFile Second     `json:"trust_file,omitzero"` // when the one was exported that stood in for what the copy lacks
 	Verdict   Verdict    `json:"verdict"`
 	Coverage  string     `json:"coverage"`
 	Counts    Counts     `json:"counts"`
@@ -192,6 +193,9 @@ func (r *Report) coverage() string {
 	parts = append(parts, "tail "+r.Tail)
 	if r.Genesis != genesisPinned {
 		parts = append(parts, "genesis: "+r.Genesis)
+	}
+	if !r.TrustFile.IsZero() {
+		parts = append(parts, "trust file of "+day(r.TrustFile.Time))
 	}
 	if r.Placement == PlacementCopy {
 		parts = append(parts, "placement: copy")

@@ -122,6 +122,8 @@ type Object struct {
 	Encryption      string    // as S3 names it: AES256, aws:kms, …; empty if not returned
 	Replica         bool      // a replica: its LastModified is not the original's
 	Date            time.Time // the store's clock when it answered
+
+	stated bool // LastModified is S3's own at home, as a trust file says, wherever the object lies now
 }
 
 // Version is one line of a version listing.

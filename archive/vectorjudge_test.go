@@ -28,7 +28,7 @@ import (
 // value is written as.
 var judges = map[string]func(t *testing.T, v *vectors.Vector) ([]byte, error){
 	"genesis": judgeGenesis, "key": judgeRecord, "manifest": judgeManifest, "receipt": judgeReceipt, "act": judgeAct,
-	"attestation": judgeAct, "heads": judgeHeads, "segment": judgeSegment, "checkpoint": judgeCheckpoint,
+	"attestation": judgeAct, "heads": judgeHeads, "trust": judgeTrust, "segment": judgeSegment, "checkpoint": judgeCheckpoint,
 }
 
 func TestVectors(t *testing.T) {
@@ -260,6 +260,21 @@ func judgeHeads(t *testing.T, v *vectors.Vector) ([]byte, error) {
 		return nil, err
 	}
 	b, err := archive.FormatHeadFile(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, nil
+}
+
+func judgeTrust(t *testing.T, v *vectors.Vector) ([]byte, error) {
+	f, err := archive.ParseTrustFile(v.Bytes())
+	if errors.Is(err, archive.ErrWrongLog) {
+		return nil, errHash
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, err := archive.FormatTrustFile(f)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write the generated files of testdata/v
 const vectorsDir = "../testdata/vectors"
 
 // folders are those whose files are all generated; example/check.sh is not.
-var folders = []string{"genesis", "key", "manifest", "receipt", "act", "attestation", "heads", "segment", "checkpoint", "example/archive"}
+var folders = []string{"genesis", "key", "manifest", "receipt", "act", "attestation", "heads", "trust", "segment", "checkpoint", "example/archive"}
 
 // The files that are committed are those that the generator makes: go test ./archive -run TestVectorsAreGenerated -update.
 func TestVectorsAreGenerated(t *testing.T) {

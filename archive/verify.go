@@ -55,6 +55,9 @@ func (c *VerifyConfig) defaults() error {
 	if c.Store == nil {
 		return errors.New("verify: no Store is given")
 	}
+	if err := c.pinTrust(); err != nil {
+		return err
+	}
 	if c.Level == "" {
 		c.Level = LevelFull
 	}
@@ -143,6 +146,9 @@ func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
 	if v.pins, err = newPins(&v.VerifyConfig); err != nil {
 		return nil, err
 	}
+	if f := v.trustFile(); f != nil {
+		v.report.TrustFile = f.Exported
+	}
 	if v.pins.only != nil {
 		v.report.Scope.Streams = v.pins.only
 	}
@@ -172,11 +178,17 @@ func (v *verifier) run(ctx context.Context) error {
 		return err
 	}
 	v.loadKeys(ctx)
-	v.collectActs(ctx)
+	if err := v.collectActs(ctx); err != nil {
+		return err
+	}
 	v.acknowledgeEarlier()
 	if v.acts.home != nil {
 		v.place(*v.acts.home)
 	}
+	if v.trustFile() != nil && v.placement == PlacementHome {
+		return errTrustAtHome
+	}
+	v.judgeTrust(ctx)
 	v.judgeSettings(ctx)
 	v.judgeReceipts()
 	v.judgeLostKeys()
@@ -290,7 +302,10 @@ func (v *verifier) judgeCopiedLocks() {
 func (v *verifier) judgeEmpty() {
 	c := v.report.Counts
 	switch {
-	case c.Manifests > 0 || v.pins.only != nil: // entries that were asked for are judged by themselves
+	case v.pins.only != nil: // entries that were asked for are judged by themselves
+	case c.Manifests > 0 && v.trustFile() != nil && !v.scoped && !v.beyondTrust():
+		v.find(CodeEmpty, "", "", "the copy holds no stream beside those that the trust file brings along, so nothing of it was checked")
+	case c.Manifests > 0:
 	case v.scoped:
 		v.find(CodeOutOfScope, "", "", "no manifest is in range, so nothing was checked")
 	default:

@@ -70,7 +70,11 @@ func newActs() *acts {
 // collectActs reads the control streams of authority and custodian a first time, for what their acts say; their findings
 // come when they are judged like every stream. Whatever the run's level and range are, acts count if and only if all of
 // their signatures hold.
-func (v *verifier) collectActs(ctx context.Context) {
+func (v *verifier) collectActs(ctx context.Context) error {
+	trusted, err := v.trustedActs(ctx)
+	if err != nil {
+		return err
+	}
 	c := v.VerifyConfig
 	c.Level, c.Streams, c.From, c.To = LevelFull, nil, time.Time{}, time.Time{}
 	noPins, _ := newPins(&VerifyConfig{})
@@ -85,7 +89,9 @@ func (v *verifier) collectActs(ctx context.Context) {
 		first.walk(ctx, area)
 	}
 	first.segments.wait()
+	first.collecting.list = append(first.collecting.list, trusted...)
 	v.acts = first.collecting.inForce()
+	return nil
 }
 
 // takenAct is one act of a verified entry.
@@ -94,6 +100,7 @@ type takenAct struct {
 	entryType string
 	key       keys.ID   // that signed the entry
 	date      time.Time // of the manifest that committed it, by the store's clock
+	dated     bool      // that clock counts
 	timestamp string    // of the entry
 }
 
@@ -101,6 +108,7 @@ type takenAct struct {
 type takenActs struct {
 	mu   sync.Mutex
 	list []takenAct
+	kept *keptObjects // the believed objects themselves, for a trust file; nil if they are not wanted
 }
 
 func (t *takenActs) add(a takenAct) {
@@ -109,8 +117,8 @@ func (t *takenActs) add(a takenAct) {
 	t.list = append(t.list, a)
 }
 
-// inForce puts the acts together in the order of their entries. Those that a key signed after it was compromised have no
-// force, but for the compromises themselves: declaring one can only lessen what is believed.
+// inForce puts the acts together in the order of their entries. Those that a key signed after it was compromised, or not
+// provably before, have no force, but for the compromises themselves: declaring one can only lessen what is believed.
 func (t *takenActs) inForce() *acts {
 	slices.SortStableFunc(t.list, func(a, b takenAct) int { return strings.Compare(a.timestamp, b.timestamp) })
 	a := newActs()
@@ -121,7 +129,7 @@ func (t *takenActs) inForce() *acts {
 	}
 	for _, x := range t.list {
 		since, bad := a.compromised[x.key]
-		if x.entryType != ActKeyCompromised && (!bad || x.date.Before(since)) {
+		if x.entryType != ActKeyCompromised && (!bad || x.dated && x.date.Before(since)) {
 			a.apply(x)
 		}
 	}

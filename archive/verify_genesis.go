@@ -30,6 +30,7 @@ func (v *verifier) judgeGenesis(ctx context.Context) (ok bool, err error) {
 	}
 	v.log = chosen
 	v.place(chosen.Home)
+	v.keep(o, chosen.Bytes)
 	v.keyring[genesisAnchor] = &keyState{key: GenesisKey, object: o}
 	v.judgeOthers(g, o.VersionID)
 	v.judgeExt(GenesisKey, o.VersionID, chosen.Ext)

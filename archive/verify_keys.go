@@ -124,6 +124,7 @@ func (v *verifier) loadKey(ctx context.Context, id keys.ID, g group) {
 		}
 		if err == nil {
 			k.object = o
+			v.keep(o, b)
 			k.usable = v.judgeExt(g.key, o.VersionID, k.record.Ext)
 			v.judgeOthers(g, o.VersionID)
 			return
@@ -169,7 +170,7 @@ func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason 
 		return nil, CodeKeyRole, fmt.Sprintf("the key %s has the role %s, but the stream is for the role %s", id, k.record.Role, u.stream.Role())
 	case !k.record.Covers(u.stream.String()):
 		return nil, CodeKeyRole, fmt.Sprintf("the key %s is for %s, not for this stream", id, k.record.Streams)
-	case v.dated(k.object) && u.date.Add(clockSkew).Before(k.object.LastModified):
+	case v.placement == PlacementHome && v.dated(k.object) && u.date.Add(clockSkew).Before(k.object.LastModified):
 		return nil, CodeKeyEarly, fmt.Sprintf("the key record %s was published %s, after this was written %s",
 			id, k.object.LastModified.UTC().Format(secondLayout), u.date.UTC().Format(secondLayout))
 	}
@@ -201,8 +202,11 @@ func (v *verifier) judgeLostKeys() {
 	}
 }
 
-// dated says whether the store's date of an object is that of its writing: not so in a copy, and not of a replica.
-func (v *verifier) dated(o Object) bool { return v.placement == PlacementHome && !o.Replica }
+// dated says whether an object's date is S3's own of its writing: not so in a copy, unless a trust file states it, and not
+// of a replica.
+func (v *verifier) dated(o Object) bool {
+	return o.stated || v.placement == PlacementHome && !o.Replica
+}
 
 // verificationCopy returns what the HMACs of a key are checked with, nil if they cannot be. It asks once a run.
 func (v *verifier) verificationCopy(ctx context.Context, id keys.ID, k *keyState) *keys.VerificationCopy {

@@ -22,6 +22,7 @@ type segmentTask struct {
 	stream    StreamName
 	ref       SegmentRef
 	date      time.Time  // of the manifest, by the store's clock
+	dated     bool       // that clock counts
 	byHash    bool       // the stream's signatures cannot be judged: only what a hash pins is
 	promise   time.Time  // until when it must be locked
 	held      bool       // an open case holds it
@@ -228,6 +229,9 @@ func (r *segmentReader) judgeBytes(ctx context.Context, t *segmentTask, o Object
 	}
 	if t.hashOnly {
 		return
+	}
+	if !t.byHash {
+		r.keep(o, b)
 	}
 	if r.decoder == nil {
 		d, err := newSegmentDecoder()
@@ -449,7 +453,7 @@ func (c *contentCheck) judgeMeaning(l *Line) {
 		return
 	}
 	if c.collecting != nil && !c.task.byHash { // what nobody signed is no act
-		c.collecting.add(takenAct{act, string(l.Type), keys.ID(l.KeyID), c.task.date, string(l.Timestamp)})
+		c.collecting.add(takenAct{act, string(l.Type), keys.ID(l.KeyID), c.task.date, c.task.dated, string(l.Timestamp)})
 	}
 }
 

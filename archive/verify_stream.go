@@ -187,6 +187,7 @@ func (v *verifier) followFailed(ctx context.Context, s *streamState, c *candidat
 func (v *verifier) believe(ctx context.Context, s *streamState, c *candidate) {
 	m := c.manifest
 	v.judgeExt(c.object.Key, c.version.VersionID, m.Ext)
+	v.keep(c.object, c.line.Bytes())
 	if s.noZero {
 		v.unverifiable(s, "its sequence 0, which says how it is signed, is missing or cannot be believed")
 	} else if m.Sequence == 0 {
@@ -218,7 +219,7 @@ func (v *verifier) follow(ctx context.Context, s *streamState, c *candidate, ref
 		return
 	}
 	v.segments.add(ctx, &segmentTask{
-		stream: s.name, ref: *ref, date: c.date(), interests: interests, byHash: s.noZero,
+		stream: s.name, ref: *ref, date: c.date(), dated: v.dated(c.object) && !c.redated, interests: interests, byHash: s.noZero,
 		held: v.acts.held(s.name.String(), ref, v.now), promise: v.acts.promise(s.name.String(), ref),
 	})
 }

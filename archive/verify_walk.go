@@ -155,18 +155,24 @@ func (v *verifier) inScope(n StreamName) bool {
 
 // parseManifestKey takes a key apart; keys of another form are strangers.
 func (v *verifier) parseManifestKey(area string, g group) (*manifestGroup, bool) {
-	parts := strings.Split(strings.TrimPrefix(g.key, area+"manifests/"), "/")
-	if len(parts) == 3 {
-		name, err := ParseStreamName(parts[1])
-		seq, numErr := strconv.ParseUint(strings.TrimSuffix(parts[2], ".json"), 10, 63)
-		if err == nil && numErr == nil && name.area() == area && name.ManifestKey(seq) == g.key {
-			return &manifestGroup{group: g, stream: name, sequence: seq, ready: make(chan struct{})}, true
-		}
+	if name, seq, ok := splitManifestKey(area, g.key); ok {
+		return &manifestGroup{group: g, stream: name, sequence: seq, ready: make(chan struct{})}, true
 	}
 	if !v.scoped {
 		v.judgeStranger(g)
 	}
 	return nil, false
+}
+
+// splitManifestKey returns the stream and the sequence that a manifest's key in an area names.
+func splitManifestKey(area, key string) (name StreamName, sequence uint64, ok bool) {
+	parts := strings.Split(strings.TrimPrefix(key, area+"manifests/"), "/")
+	if len(parts) != 3 {
+		return name, 0, false
+	}
+	name, err := ParseStreamName(parts[1])
+	sequence, numErr := strconv.ParseUint(strings.TrimSuffix(parts[2], ".json"), 10, 63)
+	return name, sequence, err == nil && numErr == nil && name.area() == area && name.ManifestKey(sequence) == key
 }
 
 // candidatesAhead is how many versions of a manifest are read ahead, oldest first. Anybody who may write can add more.

@@ -88,6 +88,7 @@ func Files() (map[string][]byte, error) {
 	s.acts()
 	s.attestations()
 	s.heads(e)
+	s.trust(e)
 	s.segments(e)
 	s.checkpoints()
 	return s.files, nil
