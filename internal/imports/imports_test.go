@@ -22,7 +22,7 @@ func dependencies(t *testing.T, pkg string) []string {
 
 // TestCore keeps the packages that an offline verifier links free of network, AWS and SQL.
 func TestCore(t *testing.T) {
-	for _, pkg := range []string{"internal/lineobject", "keys", "archive"} {
+	for _, pkg := range []string{"internal/lineobject", "keys", "archive", "archive/dirstore"} {
 		for _, dep := range dependencies(t, pkg) {
 			if dep == "net" || dep == "net/http" || dep == "database/sql" || dep == "testing" ||
 				strings.HasPrefix(dep, "github.com/aws/") {
@@ -40,6 +40,7 @@ func TestDirection(t *testing.T) {
 		"keys/secretsmanager": {"internal/lineobject", "keys"},
 		"archive":             {"internal/lineobject", "keys"},
 		"archive/s3lock":      {"internal/lineobject", "keys", "archive"},
+		"archive/dirstore":    {"internal/lineobject", "keys", "archive"},
 		"archive/devserver":   {"internal/lineobject", "keys"},
 		"archive/archivetest": {"internal/lineobject", "keys", "archive", "archive/devserver"},
 		"internal/config":     {"internal/lineobject", "keys", "archive", "archive/s3lock"},
