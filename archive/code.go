@@ -59,6 +59,7 @@ const (
 	CodeHoldMissing       Code = "hold-missing"          // UNDER_RETAINED
 	CodeAnchorDue         Code = "anchor-due"            // ATTENTION
 	CodeAnchorLapsed      Code = "anchor-lapsed"         // UNDER_RETAINED
+	CodeRotationOverdue   Code = "rotation-overdue"      // ATTENTION
 	CodeBucketLock        Code = "bucket-lock"           // UNDER_RETAINED
 	CodeBucketVersioning  Code = "bucket-versioning"     // UNDER_RETAINED
 	CodeBucketLifecycle   Code = "bucket-lifecycle"      // ATTENTION
@@ -91,7 +92,7 @@ var codes = map[Code]Verdict{
 	CodeActMalformed: Unverifiable, CodeHMACUnchecked: Information, CodeVersionReplaced: Missing,
 	CodeVersionExtra: Shadowed, CodeDeleteMarker: Shadowed, CodeUnlocked: UnderRetained, CodeGovernance: UnderRetained,
 	CodeRetentionShort: UnderRetained, CodePromiseShort: UnderRetained, CodeHoldMissing: UnderRetained,
-	CodeAnchorDue: Attention, CodeAnchorLapsed: UnderRetained, CodeBucketLock: UnderRetained,
+	CodeAnchorDue: Attention, CodeAnchorLapsed: UnderRetained, CodeRotationOverdue: Attention, CodeBucketLock: UnderRetained,
 	CodeBucketVersioning: UnderRetained, CodeBucketLifecycle: Attention, CodeOrphan: Information,
 	CodeUnknownObject: Information, CodeSilent: Attention, CodeUnclosed: Information, CodeExpired: Information,
 	CodeStreamMissing: Missing, CodeRolledBack: Missing, CodeDiverged: Tampered, CodeReceiptInvalid: Unverifiable,

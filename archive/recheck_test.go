@@ -26,6 +26,7 @@ type site struct {
 	online   *keys.AuthorityKey
 	recovery *keys.AuthorityKey
 	key      *keys.SigningKey
+	admin    *keys.SigningKey // of role authority, once there is one
 	copies   map[keys.ID]*keys.VerificationCopy
 	ids      map[keys.ID]keys.Record
 }

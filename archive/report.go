@@ -167,6 +167,12 @@ type Report struct {
 	// Findings are ordered worst first, then by key, version and entry. FindingsOmitted counts those beyond the limit.
 	Findings        []Finding `json:"findings"`
 	FindingsOmitted uint64    `json:"findings_omitted,omitzero"`
+	// Supposed is what the caller had counted as compromised, beside what acts say: the verdict is not the archive's own.
+	Supposed []KeyAct `json:"supposed,omitempty"`
+	// Compromised sums up what the keys affect that count as compromised, ascending by key ID.
+	Compromised []CompromisedKey `json:"compromised,omitempty"`
+	// Keys tells of every key record, ascending by key ID.
+	Keys []KeyReport `json:"keys"`
 	// Heads is where every stream in range stands, ascending by stream. It is not part of the JSON.
 	Heads []Head `json:"-"`
 }
@@ -189,6 +195,9 @@ func (r *Report) coverage() string {
 	}
 	if len(r.Scope.Streams) > 0 {
 		parts = append(parts, "streams "+strings.Join(r.Scope.Streams, " "))
+	}
+	for _, a := range r.Supposed {
+		parts = append(parts, fmt.Sprintf("supposing key %s compromised since %s", a.KeyID, a.Since))
 	}
 	parts = append(parts, "tail "+r.Tail)
 	if r.Genesis != genesisPinned {

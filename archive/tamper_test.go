@@ -127,7 +127,9 @@ var tamperOptions = map[string]tamperOption{
 		c.Copies = wrongCopies{c.Copies}
 		return nil
 	},
-	"receipt": withReceipt(nil),
+	"rotation after 51 days": func(_, _ *archivetest.Archive, c *archive.VerifyConfig) error { c.RotationDays = 51; return nil },
+	"rotation after 52 days": func(_, _ *archivetest.Archive, c *archive.VerifyConfig) error { c.RotationDays = 52; return nil },
+	"receipt":                withReceipt(nil),
 	"receipt without entry": withReceipt(func(r *archive.Receipt) {
 		item := r.Receipts[0]
 		item.Index = 1000

@@ -41,6 +41,15 @@ type VerifyConfig struct {
 	Workers int
 	// MaxFindings bounds the findings kept in the report; 0 means 10,000. Beyond it they are counted.
 	MaxFindings int
+	// RotationDays is after how many days a writer's key is to be replaced: a newest key that is a day older is reported.
+	// 0: nobody is.
+	RotationDays uint64
+	// Suppose has keys, or authorities, count as compromised as if an act said so: what would be affected? The report says
+	// so, and its verdict is that of the supposed case.
+	Suppose []KeyAct
+	// OnAffected is given what each compromised key did in each stream in range, also where none of it is affected. It is
+	// called as the streams are walked, by name and never concurrently.
+	OnAffected func(Affected)
 	// Progress is called now and then, never concurrently.
 	Progress func(Counts)
 }
@@ -76,6 +85,14 @@ func (c *VerifyConfig) defaults() error {
 	for _, s := range c.Streams {
 		if err := checkPattern(s); err != nil {
 			return fmt.Errorf("verify: %w", err)
+		}
+	}
+	for i := range c.Suppose {
+		if err := c.Suppose[i].KeyID.Valid(); err != nil {
+			return fmt.Errorf("verify: what is to be supposed compromised: %w", err)
+		}
+		if c.Suppose[i].Since.Year() < 2000 {
+			return fmt.Errorf("verify: key %s is to be supposed compromised, but it is not said since when", c.Suppose[i].KeyID)
 		}
 	}
 	if c.LogID != "" {
@@ -114,6 +131,8 @@ type verifier struct {
 	continues  []continuation
 	ends       map[string]streamEnd
 	sought     map[keys.ID]bool // keys that were looked for again
+	supposed   map[keys.ID]bool // keys that count as compromised because the caller supposes so
+	scopes     map[keys.ID]*CompromisedKey
 
 	sampled atomic.Bool // a segment was read
 
@@ -162,6 +181,7 @@ func newVerifier(c VerifyConfig, now time.Time) *verifier {
 	return &verifier{
 		VerifyConfig: c, now: now, reported: map[reportedKey]bool{}, refs: newRefs(), keyring: map[keys.ID]*keyState{},
 		acts: newActs(), unlisted: map[string]bool{}, continued: map[string]bool{}, sought: map[keys.ID]bool{},
+		supposed: map[keys.ID]bool{}, scopes: map[keys.ID]*CompromisedKey{},
 		report: &Report{
 			Format: Format, Home: c.Store.Home(), Genesis: genesisUnpinned, Placement: PlacementHome, Tail: tailUnpinned,
 			Started: Second{now.UTC().Truncate(time.Second)}, HMAC: HMACNone,
@@ -205,6 +225,7 @@ func (v *verifier) run(ctx context.Context) error {
 	}
 	v.segments.wait()
 	v.judgeAnchors()
+	v.judgeRotation()
 	v.pins.finish(ctx, v)
 	v.judgeEmpty()
 	v.judgeCopiedLocks()
@@ -333,6 +354,7 @@ func (v *verifier) finish(ctx context.Context) (*Report, error) {
 		r.Findings = []Finding{}
 	}
 	slices.SortFunc(r.Heads, func(a, b Head) int { return strings.Compare(a.Stream, b.Stream) })
+	r.Keys, r.Compromised = v.keyReports(), v.compromisedKeys()
 	r.Coverage = r.coverage()
 	return r, nil
 }

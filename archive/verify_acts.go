@@ -83,7 +83,7 @@ func (v *verifier) collectActs(ctx context.Context) error {
 		acts: newActs(), collecting: &takenActs{}, reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
 		unlisted: map[string]bool{}, continued: map[string]bool{}, keysCut: v.keysCut,
 	}
-	first.Progress = nil
+	first.Progress, first.OnAffected = nil, nil
 	first.segments = newSegmentPool(ctx, first)
 	for _, area := range areas[:2] {
 		first.walk(ctx, area)
@@ -91,7 +91,7 @@ func (v *verifier) collectActs(ctx context.Context) error {
 	first.segments.wait()
 	first.collecting.list = append(first.collecting.list, trusted...)
 	v.acts = first.collecting.inForce()
-	return nil
+	return v.suppose(first.collecting)
 }
 
 // takenAct is one act of a verified entry.

@@ -26,6 +26,8 @@ type keyState struct {
 	copy     *keys.VerificationCopy
 	copyErr  error
 	reported bool
+
+	use KeyUse // what it signed; of the walking goroutine
 }
 
 // hold records that an open case holds evidence that needs this key.

@@ -39,12 +39,16 @@ type streamState struct {
 
 	unheld   []Object  // manifests without a legal hold, until a segment shows that they need one
 	suspects []suspect // uses of compromised keys that a countersignature may still cover
+	doubted  []keys.ID // the keys of suspects, each once
+
+	opening keyUse                 // of the record key for sequence 0
+	uses    map[keys.ID]*streamUse // what each record key did
+	scopes  []*scope               // what is affected by those that are compromised
 }
 
 type suspect struct {
-	finding  Finding
-	sequence uint64
-	key      keys.ID
+	finding Finding
+	key     keys.ID
 }
 
 // silence is a stream with a heartbeat that has stopped, unless another one turns out to continue it.
@@ -232,6 +236,7 @@ func (v *verifier) endStream(s *streamState) {
 	for _, x := range s.suspects {
 		v.add(x.finding)
 	}
+	v.endUses(s)
 	rolledBack := v.pins.leave(v, s)
 	v.tellFailed(s)
 	v.noteEnd(s)

@@ -24,6 +24,7 @@ var actClasses = []Class{
 			return kind, act
 		})},
 	{"retired-key-still-signing", record(AuthorityA, retired(GatewayKey, at("11-18 06:30")))},
+	{"key-to-be-retired", record(AuthorityA, retired(GatewayKey, at("11-23 06:00")))},
 	{"finding-acknowledged", acknowledge(AuthorityA, 0)},
 	{"another-finding-acknowledged", acknowledge(AuthorityA, 1)},
 	{"finding-acknowledged-by-custodian", acknowledge(CustodianA, 0)},
@@ -226,6 +227,9 @@ var runClasses = []Class{
 	{"hmac-keys-not-given", untouched},
 	{"hmac-keys-not-given-and-required", untouched},
 	{"hmac-keys-of-another-log", untouched},
+	{"writer-key-not-rotated", untouched},
+	{"writer-key-about-to-be-rotated", untouched},
+	{"writer-key-not-rotated-and-retired", record(AuthorityA, retired(GatewayKey, at("11-22 10:30")))},
 	{"receipt-kept", untouched},
 	{"receipt-without-entry", untouched},
 	{"receipt-without-stream", untouched},
