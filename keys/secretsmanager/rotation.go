@@ -151,22 +151,26 @@ func (r *Rotation) plan(ctx context.Context, t turn) (plan, error) {
 
 // recordBefore returns the record of the key in a version. A new key is never made to follow one that is not right.
 func (r *Rotation) recordBefore(ctx context.Context, t turn, version string) (keys.Record, error) {
+	where := fmt.Sprintf("secret %s, version %s, holds", t.name, version)
 	bundle, err := readBundle(ctx, r.API, t.SecretID, version)
+	if errors.Is(err, errNoValue) {
+		return keys.Record{}, fmt.Errorf("%s %w, and so no key that a new one could follow; name the signing secret%s", where, errNoValue, t.wayBack())
+	}
 	if err != nil {
 		return keys.Record{}, fmt.Errorf("the key in force cannot be followed by a new one: %w; name the signing secret%s", err, t.wayBack())
 	}
 	if bundle.LogID() != r.Log {
-		return keys.Record{}, fmt.Errorf("secret %s, version %s, holds the signing key of log %s, and this is log %s; name the signing secret of this log%s", t.name, version, bundle.LogID(), r.Log, t.wayBack())
+		return keys.Record{}, fmt.Errorf("%s the signing key of log %s, and this is log %s; name the signing secret of this log%s", where, bundle.LogID(), r.Log, t.wayBack())
 	}
 	record, err := r.Record(ctx, bundle.KeyID())
 	if errors.Is(err, keys.ErrNotFound) {
-		return keys.Record{}, fmt.Errorf("secret %s, version %s, holds key %s, and the archive has no record of it; publish it with wormlog init%s: %w", t.name, version, bundle.KeyID(), t.wayBack(), err)
+		return keys.Record{}, fmt.Errorf("%s key %s, and the archive has no record of it; publish it with wormlog init%s: %w", where, bundle.KeyID(), t.wayBack(), err)
 	}
 	if err != nil {
-		return keys.Record{}, fmt.Errorf("the record of key %s, which secret %s holds in version %s, cannot be read: %w", bundle.KeyID(), t.name, version, err)
+		return keys.Record{}, fmt.Errorf("%s key %s, whose record cannot be read: %w", where, bundle.KeyID(), err)
 	}
 	if _, err := bundle.SigningKey(record); err != nil {
-		return keys.Record{}, fmt.Errorf("secret %s, version %s, holds no key that could sign%s: %w", t.name, version, t.wayBack(), err)
+		return keys.Record{}, fmt.Errorf("%s a key that cannot sign: %w%s", where, err, t.wayBack())
 	}
 	return record, nil
 }

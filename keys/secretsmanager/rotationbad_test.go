@@ -457,7 +457,7 @@ func TestArchiveFails(t *testing.T) {
 		if !errors.Is(err, keys.ErrDenied) {
 			t.Errorf("%v is not ErrDenied", err)
 		}
-		w.refuses(step, err, before, "record of key", "GetObject")
+		w.refuses(step, err, before, "record", "GetObject")
 	}
 }
 

@@ -94,7 +94,7 @@ func (r *Rotation) look(ctx context.Context, e Event) (turn, error) {
 		return t, nil
 	}
 	if errors.Is(err, errNoValue) {
-		return t, fmt.Errorf("%w, and was not put there by a rotation; %s", err, t.giveUp())
+		return t, fmt.Errorf("secret %s, version %s, holds %w, which no rotation put there; %s", t.name, e.ClientRequestToken, errNoValue, t.giveUp())
 	}
 	if err != nil {
 		return t, err
