@@ -32,7 +32,10 @@
 //     parameter or x-amz header that is not known here are answered with 501
 //     NotImplemented and change nothing. (The AWS CLI's "s3 cp" uploads in parts
 //     from 8 MiB; "s3api put-object" never does.)
-//   - RotateSecret labels an empty version AWSPENDING and invokes no function.
+//   - RotateSecret labels an empty version AWSPENDING and invokes no function; the
+//     RotationToken of PutSecretValue is taken and not checked. Secret values may
+//     be empty texts, which AWS refuses; versions with a label are all described
+//     at once, where AWS is eventually consistent.
 //   - An object has at most 1 GiB and passes through memory whole.
 //   - Keys of one request are judged one at a time; there are no 409 races
 //     between conditional writes unless a [Fault] makes one.

@@ -145,6 +145,32 @@ var secretRules = map[string]func(*testing.T, *fixture){
 		failsWith(t, f.restage(t, "mine", nil, token(1)), 0, "")
 		failsWith(t, f.restage(t, "mine", nil, token(1)), 400, "InvalidParameterException")
 	},
+	"a label that has moved does not move again": func(t *testing.T, f *fixture) {
+		f.createSecret(t, "s", "1")
+		failsWith(t, f.putSecret(t, "s", 2, "2", "AWSPENDING"), 0, "")
+		failsWith(t, f.restage(t, "AWSCURRENT", token(2), token(1)), 0, "")
+		failsWith(t, f.restage(t, "AWSCURRENT", token(2), token(1)), 400, "InvalidParameterException")
+		failsWith(t, f.restage(t, "AWSPENDING", nil, token(2)), 0, "")
+		failsWith(t, f.restage(t, "AWSPENDING", nil, token(2)), 400, "InvalidParameterException")
+		if where := f.stages(t, "s"); len(where) != 2 || where["AWSCURRENT"] != *token(2) || where["AWSPREVIOUS"] != *token(1) {
+			t.Error(where)
+		}
+	},
+	"a put that is repeated brings no label back": func(t *testing.T, f *fixture) {
+		f.createSecret(t, "s", "1")
+		failsWith(t, f.putSecret(t, "s", 2, "2", "AWSPENDING"), 0, "")
+		failsWith(t, f.restage(t, "AWSPENDING", nil, token(2)), 0, "")
+		failsWith(t, f.putSecret(t, "s", 2, "2", "AWSPENDING"), 0, "")
+		if where := f.stages(t, "s"); len(where) != 1 {
+			t.Error(where)
+		}
+	},
+	"the token of a rotation is taken": func(t *testing.T, f *fixture) {
+		f.createSecret(t, "s", "1")
+		_, err := f.sm.PutSecretValue(t.Context(), &secretsmanager.PutSecretValueInput{SecretId: aws.String("s"), ClientRequestToken: token(2), SecretString: aws.String("2"),
+			VersionStages: []string{"AWSPENDING"}, RotationToken: aws.String("who asks")})
+		failsWith(t, err, 0, "")
+	},
 	"twenty labels and no more": func(t *testing.T, f *fixture) {
 		f.createSecret(t, "s", "1")
 		for n := range 19 {

@@ -26,6 +26,12 @@ var errNoValue = errors.New("no value")
 
 // read returns the value of a secret, the current one when version is "".
 func read(ctx context.Context, api Reader, secret, version string) ([]byte, error) {
+	value, _, err := fetch(ctx, api, secret, version)
+	return value, err
+}
+
+// fetch is read that also returns the labels of the version.
+func fetch(ctx context.Context, api Reader, secret, version string) (value []byte, labels []string, err error) {
 	in := &sm.GetSecretValueInput{SecretId: aws.String(secret)}
 	if version == "" {
 		in.VersionStage = aws.String(stageCurrent)
@@ -34,16 +40,16 @@ func read(ctx context.Context, api Reader, secret, version string) ([]byte, erro
 	}
 	out, err := api.GetSecretValue(ctx, in)
 	if err != nil {
-		return nil, callError("GetSecretValue", secret, version, err)
+		return nil, nil, callError("GetSecretValue", secret, version, err)
 	}
-	value := out.SecretBinary
+	value = out.SecretBinary
 	if out.SecretString != nil {
 		value = []byte(*out.SecretString)
 	}
 	if len(value) == 0 {
-		return nil, fmt.Errorf("%s has %w; put back the one it had, or run wormlog init for a new log", describe(secret, version), errNoValue)
+		return nil, nil, fmt.Errorf("%s has %w; put back the one it had, or run wormlog init for a new log", describe(secret, version), errNoValue)
 	}
-	return value, nil
+	return value, out.VersionStages, nil
 }
 
 // describe names a secret and its version for people.

@@ -58,6 +58,9 @@
 //
 // # Limits
 //
+// Secrets Manager is eventually consistent. A step that does not yet see what the one before it did fails, changes nothing,
+// and is to be repeated; Secrets Manager does so by itself.
+//
 // Secrets Manager has no write-once mode: whoever may call DeleteSecret on a verification copy can end the verification
 // of those HMACs (manifests and their hashes stay verifiable). Deny it in the secret's resource policy.
 //

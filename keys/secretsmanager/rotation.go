@@ -74,7 +74,7 @@ func (r *Rotation) Step(ctx context.Context, e Event) error {
 	case StepSet:
 		err = r.set(ctx, e)
 	case StepTest:
-		_, err = r.test(ctx, e)
+		err = r.test(ctx, e)
 	case StepFinish:
 		_, err = r.finish(ctx, e)
 	}

@@ -180,6 +180,28 @@ func TestBegunBySecretsManager(t *testing.T) {
 	}
 }
 
+// TestConfigurationIsTriedOut does as RotateSecret without RotateImmediately: it puts a copy of the key in force as
+// AWSPENDING, calls testSecret alone, and takes the label off.
+func TestConfigurationIsTriedOut(t *testing.T) {
+	w := withKey(t, keys.AlgorithmHMACSHA256)
+	w.put(signing, token, w.current(), "AWSPENDING")
+	before := w.everything()
+	w.must(secretsmanager.StepTest)
+	if w.everything() != before {
+		t.Error("something changed")
+	}
+	rec := w.archive.of[w.first]
+	delete(w.archive.of, w.first)
+	if err := w.step(secretsmanager.StepTest); err == nil {
+		t.Error("passes, and the archive has no record of the key")
+	}
+	w.archive.of[w.first] = rec
+	w.unlabel("AWSPENDING", token)
+	if got, err := w.run(); err != nil || got.Resumed {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestGivenUp takes AWSPENDING off: the next rotation makes another key in another version.
 func TestGivenUp(t *testing.T) {
 	w := withKey(t, keys.AlgorithmEd25519)

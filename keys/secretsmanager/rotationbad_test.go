@@ -177,6 +177,9 @@ func TestBadPendingKey(t *testing.T) {
 			w.put(signing, token, c.value(t, w), "AWSPENDING")
 			before := w.everything()
 			for _, step := range steps {
+				if step == secretsmanager.StepTest && name == "the key in force" {
+					continue // Secrets Manager's own way to try out a configuration
+				}
 				w.refuses(step, w.step(step), before, c.says, giveUp)
 			}
 			_, err := w.run()

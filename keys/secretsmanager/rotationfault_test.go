@@ -36,14 +36,23 @@ func TestStepCrashMatrix(t *testing.T) {
 			for _, what := range outcomes {
 				t.Run(fmt.Sprintf("%s/%d %s/%s", step, at, calls[at-1], what), func(t *testing.T) {
 					w := withKey(t, keys.AlgorithmHMACSHA256)
-					w.must(steps[:i]...)
+					for _, done := range steps[:i] {
+						if err := w.step(done); err != nil {
+							t.Fatal(err)
+						}
+					}
 					r := w.rotator(at, what)
 					err := run(r)
 					if crash := what == crashBefore || what == crashAfter; err == nil && crash && at < len(calls) {
 						t.Errorf("success, though it ended at call %d of %d", at, len(calls))
 					}
 					oneSentence(t, err)
-					w.must(steps[i:]...)
+					w.must(step) // twice
+					for _, next := range steps[i+1:] {
+						if err := w.step(next); err != nil {
+							t.Fatal(err)
+						}
+					}
 					w.rotated(token)
 				})
 			}
@@ -144,5 +153,34 @@ func TestNoKeyIsPublishedTwice(t *testing.T) {
 	w.rotated(token)
 	if _, err := w.archive.read(made[0]); err == nil {
 		t.Error("a key that nobody has is published")
+	}
+}
+
+// stale describes a secret as it was.
+type stale struct {
+	secretsmanager.RotationAPI
+	was *sm.DescribeSecretOutput
+}
+
+func (s stale) DescribeSecret(context.Context, *sm.DescribeSecretInput, ...func(*sm.Options)) (*sm.DescribeSecretOutput, error) {
+	return s.was, nil
+}
+
+// TestLabelsLagBehind has DescribeSecret tell of each step what was there before it, for AWS is eventually consistent.
+func TestLabelsLagBehind(t *testing.T) {
+	w := withKey(t, keys.AlgorithmHMACSHA256)
+	was, err := w.admin.DescribeSecret(t.Context(), &sm.DescribeSecretInput{SecretId: aws.String(signing)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for _, step := range steps {
+			r := w.rotator(0, "")
+			r.API = stale{r.API, was}
+			if err := r.Step(t.Context(), event(step)); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+		w.rotated(token)
 	}
 }

@@ -139,27 +139,34 @@ func (r *Rotation) putCopy(ctx context.Context, b *keys.Bundle) error {
 	return copies.PutCopy(ctx, c)
 }
 
-// test is the step of that name.
-func (r *Rotation) test(ctx context.Context, e Event) (turn, error) {
+// test is the step of that name. Secrets Manager calls it alone, with a copy of the key in force as AWSPENDING, to try out
+// a configuration (API Reference, RotateSecret, RotateImmediately); then that key is tested.
+func (r *Rotation) test(ctx context.Context, e Event) error {
 	t, err := r.find(ctx, e)
 	if err != nil {
-		return t, err
+		return err
+	}
+	p, err := r.follows(ctx, t)
+	if tryOut := p.previous == t.bundle.KeyID(); err != nil && !tryOut {
+		return err
 	}
 	_, err = r.prove(ctx, t)
-	return t, err
+	return err
+}
+
+// follows reports whether the key may come into force: whether it was made to follow the one that is.
+func (r *Rotation) follows(ctx context.Context, t turn) (p plan, err error) {
+	if t.inForce() {
+		return p, nil
+	}
+	if p, err = r.plan(ctx, t); err == nil {
+		_, err = t.rebuild(p)
+	}
+	return p, err
 }
 
 // prove reads back what writers and verifiers will read, and has the key sign and verify what they will.
 func (r *Rotation) prove(ctx context.Context, t turn) (keys.Record, error) {
-	if !t.inForce() { // what comes into force follows what is in force
-		p, err := r.plan(ctx, t)
-		if err != nil {
-			return keys.Record{}, err
-		}
-		if _, err := t.rebuild(p); err != nil {
-			return keys.Record{}, err
-		}
-	}
 	id := t.bundle.KeyID()
 	record, err := r.Record(ctx, id)
 	if errors.Is(err, keys.ErrNotFound) {
@@ -224,6 +231,9 @@ func signAndVerify(key *keys.SigningKey, record keys.Record, c *keys.Verificatio
 // of the next rotation. It returns the record of the key.
 func (r *Rotation) finish(ctx context.Context, e Event) (keys.Record, error) {
 	t, err := r.find(ctx, e)
+	if err == nil {
+		_, err = r.follows(ctx, t)
+	}
 	if err != nil {
 		return keys.Record{}, err
 	}

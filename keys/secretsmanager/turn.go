@@ -89,7 +89,7 @@ func (r *Rotation) look(ctx context.Context, e Event) (turn, error) {
 	if t.stages, err = r.stages(ctx, e.SecretID); err != nil {
 		return t, err
 	}
-	value, err := read(ctx, r.API, e.SecretID, e.ClientRequestToken)
+	value, labels, err := fetch(ctx, r.API, e.SecretID, e.ClientRequestToken)
 	if errors.Is(err, keys.ErrNotFound) {
 		return t, nil
 	}
@@ -103,6 +103,7 @@ func (r *Rotation) look(ctx context.Context, e Event) (turn, error) {
 		if t.stages, err = r.stages(ctx, e.SecretID); err != nil {
 			return t, err
 		}
+		t.believe(labels)
 	}
 	if !t.labelled() {
 		return t, fmt.Errorf("version %s of secret %s is neither AWSPENDING nor AWSCURRENT any more: somebody gave this rotation up, or another came after it; rotate again if a new key is wanted", e.ClientRequestToken, t.name)
@@ -114,6 +115,19 @@ func (r *Rotation) look(ctx context.Context, e Event) (turn, error) {
 		return t, fmt.Errorf("secret %s, version %s, holds a signing key of log %s, and this is log %s; %s", t.name, e.ClientRequestToken, t.bundle.LogID(), r.Log, t.giveUp())
 	}
 	return t, nil
+}
+
+// believe takes over the labels that came with the value: what DescribeSecret tells can be older.
+func (t *turn) believe(labels []string) {
+	if t.labelled() {
+		return
+	}
+	if slices.Contains(labels, stagePending) {
+		t.pending = t.ClientRequestToken
+	}
+	if slices.Contains(labels, stageCurrent) {
+		t.current, t.previous = t.ClientRequestToken, t.current
+	}
 }
 
 func (t turn) labelled() bool { return t.inForce() || t.pending == t.ClientRequestToken }
