@@ -31,6 +31,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"throttled":     {apiError("ThrottlingException", "Rate exceeded"), nil, "later"},
 		"credentials":   {apiError("ExpiredTokenException", ""), nil, "credentials"},
 		"server":        {&types.InternalServiceError{}, nil, "outcome is unknown"},
+		"server, KMS":   {&types.InternalServiceError{Message: aws.String("the KMS key is disabled")}, nil, "KMS key of the secret is enabled"},
+		"KMS state":     {apiError("KMSInvalidStateException", ""), nil, "KMS key"},
 		"other":         {apiError("Teapot", ""), nil, "API Reference"},
 		"lost":          {errLost, errLost, "network"},
 		"not JSON":      {&smithy.DeserializationError{Err: errors.New("x"), Snapshot: []byte("hunter2")}, nil, "endpoint"},
