@@ -1,6 +1,6 @@
 # make prints this help. demo and test need Go alone, no AWS account and no other service.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench million contract fuzz check generate build
+.PHONY: help demo test bench million contract fuzz check generate build lambda
 
 GO        ?= go
 BIN       := $(CURDIR)/.bin
@@ -39,6 +39,13 @@ generate: ## make the vectors anew
 
 build: ## wormlog and wormlog-dev into .bin
 	$(GO) build -trimpath -o $(BIN)/ ./cmd/wormlog ./cmd/wormlog-dev
+
+lambda: ## wormlog-lambda for AWS Lambda (provided.al2023), as zips for arm64 and amd64, into .bin
+	@for arch in arm64 amd64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -tags lambda.norpc -ldflags='-s -w' -o $(BIN)/lambda/$$arch/bootstrap ./cmd/wormlog-lambda && \
+		$(GO) run ./internal/lambdazip $(BIN)/wormlog-lambda-$$arch.zip $(BIN)/lambda/$$arch/bootstrap || exit 1; \
+	done
+	@ls -l $(BIN)/wormlog-lambda-*.zip
 
 $(BIN)/versitygw:
 	GOBIN=$(BIN) $(GO) install $(VERSITYGW)

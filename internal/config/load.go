@@ -23,8 +23,11 @@ const (
 // Given is a setting's value as somebody wrote it, and where.
 type Given struct {
 	Value string
-	From  string // default, wormlog.yaml:3, WORMLOG_BUCKET, --bucket
+	From  string // FromDefault, wormlog.yaml:3, WORMLOG_BUCKET, --bucket
 }
+
+// FromDefault is where a value is from that nobody gave.
+const FromDefault = "default"
 
 // Loaded is the configuration in force and where each setting of it comes from.
 type Loaded struct {
@@ -73,7 +76,7 @@ func FromEnvironment(environ []string) (*Loaded, error) {
 func defaults() *Loaded {
 	l := &Loaded{given: map[string]Given{}}
 	for _, s := range settings {
-		l.given[s.Name] = Given{s.Default, "default"}
+		l.given[s.Name] = Given{s.Default, FromDefault}
 	}
 	return l
 }

@@ -1,0 +1,12 @@
+package archive
+
+import (
+	"time"
+
+	"github.com/wormlog/wormlog/keys"
+)
+
+// KeyActs returns since when acts in force say that the key is retired, and compromised; a zero time: they do not say so.
+func (r *Reader) KeyActs(id keys.ID) (retired, compromised time.Time) {
+	return r.v.acts.retired[id], r.v.acts.compromised[id]
+}

@@ -1,0 +1,65 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/keys"
+	"github.com/wormlog/wormlog/keys/secretsmanager"
+)
+
+// authority gives the key that is to sign key records.
+type authority func(context.Context) (keys.AuthoritySigner, error)
+
+// online reads the online authority's key, or what has replaced it.
+func (j *Job) online(ctx context.Context) (keys.AuthoritySigner, error) {
+	return secretsmanager.Store{API: j.API}.LoadAuthoritySigner(ctx, j.AuthoritySecret)
+}
+
+// noRecord is an archive's answer in the terms of [secretsmanager.Rotation].
+type noRecord struct{ error }
+
+func (n noRecord) Unwrap() error        { return n.error }
+func (n noRecord) Is(target error) bool { return target == keys.ErrNotFound }
+
+// record reads a key record from the archive.
+func (j *Job) record(ctx context.Context, id keys.ID) (keys.Record, error) {
+	r, err := j.Log.Record(ctx, j.Store, id)
+	if errors.Is(err, archive.ErrNotFound) {
+		err = noRecord{err}
+	}
+	return r, err
+}
+
+// publish has the authority sign the record, and stores it unless it is there.
+func (j *Job) publish(ctx context.Context, record keys.Record, by authority) error {
+	id, err := record.ID()
+	if err != nil {
+		return err
+	}
+	if _, err := j.record(ctx, id); !errors.Is(err, keys.ErrNotFound) {
+		return err
+	}
+	signer, err := by(ctx)
+	if err != nil {
+		return fmt.Errorf("the authority's key, which is to sign the record, cannot be used: %w", err)
+	}
+	if err := j.Log.CheckAuthority(ctx, j.Store, signer.ID(), record.Role); err != nil {
+		return err
+	}
+	b, _, err := keys.SignRecord(record, signer.Signer())
+	if err != nil {
+		return err
+	}
+	_, err = j.Log.CreateRecord(ctx, j.Store, id, b)
+	if errors.Is(err, archive.ErrTaken) { // by another run, whose authority was another one
+		_, err = j.record(ctx, id)
+	}
+	if err != nil {
+		return err
+	}
+	j.logger().InfoContext(ctx, "key record published", "key_id", id, "role", record.Role, "streams", record.Streams, "previous", record.Previous, "authority", signer.ID())
+	return nil
+}
