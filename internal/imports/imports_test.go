@@ -44,6 +44,7 @@ func TestDirection(t *testing.T) {
 		"archive/devserver":   {"internal/lineobject", "keys"},
 		"archive/archivetest": {"internal/lineobject", "keys", "archive", "archive/devserver"},
 		"internal/config":     {"internal/lineobject", "keys", "archive", "archive/s3lock"},
+		"internal/rotate":     {"internal/lineobject", "keys", "keys/secretsmanager", "archive"},
 	} {
 		for _, dep := range dependencies(t, pkg) {
 			ours, ok := strings.CutPrefix(dep, module)
@@ -56,9 +57,11 @@ func TestDirection(t *testing.T) {
 
 // TestCommands keeps what only tests and development need out of the product.
 func TestCommands(t *testing.T) {
-	for _, dep := range dependencies(t, "cmd/wormlog") {
-		if dep == "testing" || dep == module+"archive/devserver" || dep == module+"archive/archivetest" {
-			t.Errorf("cmd/wormlog links %s", dep)
+	for _, command := range []string{"cmd/wormlog", "cmd/wormlog-lambda"} {
+		for _, dep := range dependencies(t, command) {
+			if dep == "testing" || dep == module+"archive/devserver" || dep == module+"archive/archivetest" {
+				t.Errorf("%s links %s", command, dep)
+			}
 		}
 	}
 }

@@ -45,8 +45,7 @@ type Job struct {
 // Done is what came of a rotation.
 type Done struct {
 	secretsmanager.Rotated
-	Renewed []archive.RenewedAnchor // objects whose locks were extended
-	Retired []keys.ID               // predecessors that are recorded as retired by now, and were not before
+	Retired []keys.ID // predecessors that are recorded as retired by now, and were not before
 	// NotRetired says why there are predecessors that are not recorded as retired. That is no failure: the key for acts
 	// need not be readable here, and `wormlog keys retire` can do it.
 	NotRetired error
@@ -109,8 +108,7 @@ func (j *Job) Replace(ctx context.Context, secret string, key secretsmanager.Key
 	if err != nil {
 		return Done{}, err
 	}
-	renewed, err := j.renew(ctx, rotated.Key)
-	return Done{Rotated: rotated, Renewed: renewed}, err
+	return Done{Rotated: rotated}, nil
 }
 
 func (j *Job) check() error {

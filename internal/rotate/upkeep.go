@@ -1,7 +1,6 @@
 package rotate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,25 +17,11 @@ const grace = 24 * time.Hour
 
 // upkeep is what follows when the key is in force.
 func (j *Job) upkeep(ctx context.Context, id keys.ID) (done Done, err error) {
-	var notRenewed error
-	done.Renewed, notRenewed = j.renew(ctx, id)
 	done.Retired, done.NotRetired, err = j.retire(ctx, id)
 	if err != nil {
 		err = fmt.Errorf("key %s is in force, but its predecessors could not be recorded as retired: %w; repeat the rotation's last step, or leave it to the next rotation", id, err)
 	}
-	if err != nil && notRenewed != nil {
-		return done, fmt.Errorf("%w; besides, %w", err, notRenewed)
-	}
-	return done, cmp.Or(err, notRenewed)
-}
-
-// renew extends the locks of log.json and of key records.
-func (j *Job) renew(ctx context.Context, id keys.ID) ([]archive.RenewedAnchor, error) {
-	renewed, err := archive.RenewAnchors(ctx, archive.AnchorConfig{Store: j.Store, Log: j.Log})
-	if err != nil {
-		err = fmt.Errorf("key %s is in force, but the locks of log.json and of key records could not all be renewed: %w; repeat the rotation's last step, or leave it to the next rotation", id, err)
-	}
-	return renewed, err
+	return done, err
 }
 
 // retire records every predecessor of the key as retired that is not yet, and not compromised either.
@@ -109,5 +94,16 @@ func (j *Job) actsKey(ctx context.Context) (*keys.SigningKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return archive.SigningKeys(j.Log, j.Store, p)(ctx)
+	bundle, err := p.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if bundle.LogID() != j.Log.ID {
+		return nil, fmt.Errorf("%w: secret %s holds the key of log %s, and this is log %s; name the secret of this log", archive.ErrKey, j.ActsSecret, bundle.LogID(), j.Log.ID)
+	}
+	record, err := j.Log.Record(ctx, j.Store, bundle.KeyID())
+	if err != nil {
+		return nil, err
+	}
+	return bundle.SigningKey(record)
 }

@@ -129,9 +129,7 @@ func (s *Site) Job() *rotate.Job {
 func (s *Site) Write(data string) keys.ID {
 	s.tb.Helper()
 	ctx := s.tb.Context()
-	p, err := secretsmanager.NewProvider(secretsmanager.Config{API: s.API, SecretID: Signing})
-	s.check(err)
-	key := archive.SigningKeys(s.Log, s.Store, p)
+	key := s.Key(Signing)
 	w, err := archive.OpenWriter(ctx, archive.WriterConfig{Store: s.Store, Log: s.Log, Key: key, Writer: "main", Now: s.Now})
 	s.check(err)
 	pending, err := w.Append(ctx, archive.Record{Data: []byte(data)})
@@ -141,6 +139,25 @@ func (s *Site) Write(data string) keys.ID {
 	k, err := key(ctx)
 	s.check(err)
 	return k.ID()
+}
+
+// Key reads the key that a secret holds, as a writer does.
+func (s *Site) Key(secret string) func(context.Context) (*keys.SigningKey, error) {
+	return func(ctx context.Context) (*keys.SigningKey, error) {
+		p, err := secretsmanager.NewProvider(secretsmanager.Config{API: s.API, SecretID: secret})
+		if err != nil {
+			return nil, err
+		}
+		b, err := p.Current(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r, err := s.Log.Record(ctx, s.Store, b.KeyID())
+		if err != nil {
+			return nil, err
+		}
+		return b.SigningKey(r)
+	}
 }
 
 // Verify looks at everything.
