@@ -56,6 +56,9 @@ func (w *Writer) accept(s *scratch) (p Pending, wait <-chan struct{}, err error)
 		signal(w.renewNow)
 		return Pending{}, w.roomLater(), nil
 	}
+	if !w.checkKeyAt.IsZero() && now.After(w.checkKeyAt) { // the timer is late, as those of a machine that slept are
+		signal(w.renewNow)
+	}
 	if b := w.open; b != nil && !b.takes(size, &w.cfg) && !w.trySeal() {
 		return Pending{}, w.roomLater(), nil
 	}

@@ -17,13 +17,14 @@ func (w *Writer) moveOn(lost *stream, cause error) error {
 	if w.moves > maxMoves {
 		return fmt.Errorf("%d streams in a row could not be written: %w", w.moves, cause)
 	}
-	next, err := w.openStreamPatiently(lost)
+	next, err := w.openStreamPatiently(lost, true)
 	if err != nil {
 		return err
 	}
 	w.log.Warn("stream given up", "stream", lost.name.String(), "continued_in", next.name.String(), "error", cause)
 	lost.close(cause)
 	m := w.detach(lost, next)
+	w.sayOpened(next)
 	if errors.Is(cause, ErrTaken) {
 		w.countFenced()
 	}

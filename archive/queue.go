@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -197,19 +198,44 @@ type telling struct {
 // Create implements [Store].
 func (t telling) Create(ctx context.Context, key string, body []byte, o CreateOptions) (Created, error) {
 	c, err := t.Store.Create(ctx, key, body, o)
-	if err == nil || errors.Is(err, ErrExists) { // the latter is an answer, and settled by reading back
-		t.w.trouble.Store(nil)
-		return c, err
+	switch {
+	case err == nil:
+		t.w.writeTrouble.worked()
+	case errors.Is(err, ErrExists): // settled by reading back
+	default:
+		t.failed(ctx, key, err)
 	}
-	t.w.trouble.Store(&err)
-	t.w.log.Warn("an attempt to write failed", "key", key, "error", err)
 	return c, err
+}
+
+// Head implements [Store]. A writer reads back what it could not tell was written.
+func (t telling) Head(ctx context.Context, key, versionID string) (Object, error) {
+	o, err := t.Store.Head(ctx, key, versionID)
+	switch {
+	case err == nil:
+		t.w.writeTrouble.worked()
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleteMarker), errors.Is(err, ErrDenied): // an answer
+	default:
+		t.failed(ctx, key, err)
+	}
+	return o, err
+}
+
+// failed tells of an attempt, unless it was the writer that ended it.
+func (t telling) failed(ctx context.Context, key string, err error) {
+	if ctx.Err() == nil {
+		t.w.writeTrouble.failed(slog.LevelWarn, err, "key", key)
+	}
 }
 
 // behind is the error of a call that ended while it waited for the archive.
 func (w *Writer) behind(cause error) error {
-	if trouble := w.trouble.Load(); trouble != nil {
-		return fmt.Errorf("the archive is behind: %w; the last attempt to write failed: %w", cause, *trouble)
+	err := fmt.Errorf("the archive is behind: %w", cause)
+	if last := w.writeTrouble.err(); last != nil {
+		err = fmt.Errorf("%w; the last attempt to write failed: %w", err, last)
 	}
-	return fmt.Errorf("the archive is behind: %w", cause)
+	if last := w.openTrouble.err(); last != nil {
+		err = fmt.Errorf("%w; the last attempt to open a stream failed: %w", err, last)
+	}
+	return err
 }

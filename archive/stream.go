@@ -49,13 +49,26 @@ type stream struct {
 	end context.CancelCauseFunc
 }
 
-// openStream asks for the signing key and makes a stream. Nothing is written: a crash from here to the first manifest
-// leaves at most segments without one, which hold nothing that was acknowledged.
+// openStream asks for the signing key and makes a stream.
 func (w *Writer) openStream(ctx context.Context, before *stream) (*stream, error) {
+	key, err := w.signingKey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return w.newStream(ctx, key, before)
+}
+
+func (w *Writer) signingKey(ctx context.Context) (*keys.SigningKey, error) {
 	key, err := w.cfg.Key(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("getting the signing key: %w", err)
 	}
+	return key, nil
+}
+
+// newStream makes a stream. Nothing is written: a crash from here to the first manifest leaves at most segments without
+// one, which hold nothing that was acknowledged.
+func (w *Writer) newStream(ctx context.Context, key *keys.SigningKey, before *stream) (*stream, error) {
 	opened := w.now()
 	id, err := ulid.New(ulid.Timestamp(opened), rand.Reader)
 	if err != nil {

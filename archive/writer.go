@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wormlog/wormlog/keys"
 )
@@ -44,14 +45,16 @@ type Writer struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 
-	wake      chan struct{} // holds an element when the committer should look at the queue
-	renewNow  chan struct{} // holds an element when the next stream is wanted at once
-	sealers   chan *sealer  // those not in use
-	uploads   chan struct{} // an element for each upload under way
-	clock     atomic.Int64  // what the store's clock is ahead of ours, in nanoseconds
-	trouble   atomic.Pointer[error]
-	moves     int // streams given up in a row; the committer's
-	queueSize int
+	wake         chan struct{} // holds an element when the committer should look at the queue
+	renewNow     chan struct{} // holds an element when the stream's age or the key is to be looked at now
+	sealers      chan *sealer  // those not in use
+	uploads      chan struct{} // an element for each upload under way
+	clock        atomic.Int64  // what the store's clock is ahead of ours, in nanoseconds
+	writeTrouble *trouble
+	openTrouble  *trouble
+	keyTrouble   *trouble
+	moves        int // streams given up in a row; the committer's
+	queueSize    int
 
 	mu           sync.Mutex
 	stream       *stream
@@ -61,6 +64,7 @@ type Writer struct {
 	room         chan struct{} // closed when there may be room; nil if nobody waits
 	spare        []buffers
 	stats        Stats
+	checkKeyAt   time.Time // when the key is asked for next; zero: never
 	closing      bool
 	err          error
 }
@@ -80,6 +84,9 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		stats: Stats{Base64: make(map[string]uint64)},
 	}
 	w.cfg.Store = telling{cfg.Store, w}
+	w.writeTrouble = newTrouble(w.log, "an attempt to write failed", "writing works again")
+	w.openTrouble = newTrouble(w.log, "an attempt to open a stream failed", "opening a stream worked at last")
+	w.keyTrouble = newTrouble(w.log, "the signing key could not be looked at; the present one signs on", "the signing key can be used again")
 	if err := w.makeSealers(); err != nil {
 		return nil, err
 	}
@@ -105,6 +112,8 @@ func (w *Writer) openFirst(ctx context.Context) error {
 		return err
 	}
 	w.use(s)
+	w.keyChecked(nil)
+	w.sayOpened(s)
 	return nil
 }
 
@@ -116,6 +125,10 @@ func (w *Writer) use(s *stream) {
 
 func (w *Writer) noteOpened(s *stream) {
 	w.stats.Streams = append(w.stats.Streams, s.name.String())
+}
+
+// sayOpened logs a new stream. Callers do not hold the lock: a log may block.
+func (w *Writer) sayOpened(s *stream) {
 	w.log.Info("stream opened", "stream", s.name.String(), "key_id", string(s.key.ID()))
 }
 
@@ -253,4 +266,8 @@ type Stats struct {
 	Heartbeats   uint64
 	Streams      []string // opened so far, the present one last
 	Fenced       uint64   // streams that ended because somebody else wrote to them
+	KeyTurns     uint64   // streams that were opened because another signing key came
+	// KeyTrouble is why the signing key could not be looked at when that was last due, or why the one that came was not
+	// taken; the key of the present stream signs on. nil if all was well.
+	KeyTrouble error
 }

@@ -362,7 +362,7 @@ func TestStreamsReopen(t *testing.T) {
 		var current atomic.Pointer[keys.SigningKey]
 		current.Store(s.key)
 		w := s.open(func(c *archive.WriterConfig) {
-			c.Heartbeat = 24 * time.Hour
+			c.Heartbeat, c.KeyCheck = 24*time.Hour, -1
 			c.Key = func(context.Context) (*keys.SigningKey, error) { return current.Load(), nil }
 		})
 		ids, pending := s.add(w, "a", 3)

@@ -31,9 +31,14 @@ type Record struct {
 type WriterConfig struct {
 	Store Store
 	Log   *Log
-	// Key returns the signing key to use now. It is asked once for every stream that opens, so a rotation takes effect at
-	// the latest when the stream is as old as StreamAge.
+	// Key returns the signing key to use now, as what [SigningKeys] returns does. It is asked for every stream that opens,
+	// and every KeyCheck.
 	Key func(ctx context.Context) (*keys.SigningKey, error)
+	// KeyCheck is how often Key is asked whether the key has turned; 0: every minute, negative: never, and a key that turned
+	// takes effect when the stream is as old as StreamAge. When another key comes, the next stream opens with it; what was
+	// accepted until then is signed by the old one, and no appender waits. While Key fails, or the key that comes does not
+	// fit, the present one signs on and the logger and [Stats] are told.
+	KeyCheck time.Duration
 	// Writer is the first part of the stream names: [a-z0-9][a-z0-9-]{0,62}, and a control role's name for its role alone.
 	Writer string
 
@@ -81,6 +86,7 @@ const (
 	defaultBatchAge     = 2 * time.Second
 	defaultPending      = 6 // batches
 	defaultUploads      = 4
+	defaultKeyCheck     = time.Minute
 )
 
 // complete fills in the defaults, refuses what contradicts itself or the log, and returns the role that the writer's
@@ -98,6 +104,7 @@ func (c *WriterConfig) complete() (keys.Role, error) {
 	setDefault(&c.MaxPendingBytes, defaultPending*c.BatchBytes)
 	setDefault(&c.Uploads, defaultUploads)
 	setDefault(&c.StreamAge, maxStreamAge)
+	setDefault(&c.KeyCheck, defaultKeyCheck)
 	setDefault(&c.Software, "wormlog")
 	setDefault(&c.RetentionDays, c.Log.Retention.Days)
 	if c.Now == nil {

@@ -51,6 +51,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// ErrorCode returns Code, by which failures of one cause can be told from others.
+func (e *Error) ErrorCode() string { return e.Code }
+
 // Unwrap returns the sentinel and nothing below it: a network time-out is a context.DeadlineExceeded to errors.Is, and
 // the caller's context did not end.
 func (e *Error) Unwrap() error { return e.Err }

@@ -72,9 +72,9 @@ func (s *session) writersKey(ctx context.Context, l *archive.Log) (keys.ID, erro
 	if err != nil {
 		return "", err
 	}
-	k, err := s.signingKey(l, p)(ctx)
+	k, err := archive.SigningKeys(l, s.store, p)(ctx)
 	if err != nil {
-		return "", err
+		return "", unpublished(err)
 	}
 	if of := k.Record().Streams; of != s.Writer+".*" {
 		return "", withHint(fmt.Errorf("the signing secret holds key %s, which is for the streams %s, and the writer is %s", k.ID(), of, s.Writer),

@@ -12,7 +12,6 @@ import (
 	"github.com/wormlog/wormlog/archive"
 	"github.com/wormlog/wormlog/archive/s3lock"
 	"github.com/wormlog/wormlog/internal/config"
-	"github.com/wormlog/wormlog/keys"
 )
 
 // session is a run that has its configuration and its bucket.
@@ -91,23 +90,10 @@ func (s *session) endpointLine() string {
 	return visible(fmt.Sprintf("Endpoint %s (not AWS, named by %s).", s.bucket.Endpoint(), s.Given("endpoint").From)) + "\n"
 }
 
-// signingKey reads the signing key and its record, each time it is asked.
-func (s *session) signingKey(l *archive.Log, provider keys.Provider) func(context.Context) (*keys.SigningKey, error) {
-	return func(ctx context.Context) (*keys.SigningKey, error) {
-		bundle, err := provider.Current(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if bundle.LogID() != l.ID {
-			return nil, fmt.Errorf("%w: the signing key %s is of log %s, and this is log %s", keys.ErrMismatch, bundle.KeyID(), bundle.LogID(), l.ID)
-		}
-		record, err := l.Record(ctx, s.store, bundle.KeyID())
-		if errors.Is(err, archive.ErrNotFound) {
-			return nil, withHint(fmt.Errorf("the signing key %s has no record in the archive: %w", bundle.KeyID(), err), "`wormlog init` publishes it")
-		}
-		if err != nil {
-			return nil, err
-		}
-		return bundle.SigningKey(record)
+// unpublished says what to do if err is that a signing key has no record.
+func unpublished(err error) error {
+	if errors.Is(err, archive.ErrKey) && errors.Is(err, archive.ErrNotFound) {
+		return withHint(err, "`wormlog init` publishes it")
 	}
+	return err
 }

@@ -133,14 +133,14 @@ func (s *session) openWriter(ctx context.Context) (*archive.Writer, time.Time, e
 		beat = -1
 	}
 	w, err := archive.OpenWriter(ctx, archive.WriterConfig{
-		Store: s.store, Log: l, Key: s.signingKey(l, provider), Writer: s.Writer,
+		Store: s.store, Log: l, Key: archive.SigningKeys(l, s.store, provider), Writer: s.Writer,
 		BatchEntries: s.BatchEntries, BatchBytes: s.BatchBytes, BatchAge: s.BatchAge, Compression: s.Compression,
 		Heartbeat: beat, RetentionDays: days, GiveUpAfter: s.GiveUpAfter, Logger: s.logger, Software: software(),
 	})
 	if days == 0 {
 		days = l.Retention.Days
 	}
-	return w, archive.Retain(now, days), err
+	return w, archive.Retain(now, days), unpublished(err)
 }
 
 // writeResult is what became of a run of write.
