@@ -82,7 +82,7 @@ func (a *app) root() *cobra.Command {
 		return withHint(err, "`"+c.CommandPath()+" -h` shows what there is")
 	})
 	root.AddCommand(a.initCommand(), a.writeCommand(), a.verifyCommand(), a.listCommand(), a.catCommand(),
-		a.bucketCommand(), a.keysCommand(), a.acknowledgeCommand(), a.configCommand(), a.versionCommand())
+		a.bucketCommand(), a.keysCommand(), a.securityCheckCommand(), a.acknowledgeCommand(), a.configCommand(), a.versionCommand())
 	return root
 }
 
