@@ -207,18 +207,13 @@ func (l *checklist) signingKeyLine(ctx context.Context) {
 
 func (l *checklist) print() error {
 	status := s3lock.Pass
-	plain := make([]s3lock.Line, len(l.lines))
-	for i, line := range l.lines {
-		plain[i] = line.Line
-		plain[i].Fix = line.Fix + "; proved alone by `" + line.Proof + "`"
+	for _, line := range l.lines {
 		if line.Status == s3lock.Fail || line.Status == s3lock.Unknown && status == s3lock.Pass {
 			status = line.Status
 		}
 	}
 	if !l.json {
-		if err := l.printLines("Security of the log "+l.where(), plain); err != nil {
-			return err
-		}
+		l.printText()
 		return statusOf(status)
 	}
 	report := struct {
@@ -232,6 +227,21 @@ func (l *checklist) print() error {
 		return err
 	}
 	return statusOf(status)
+}
+
+// printText shows each line, and below those that did not pass what it is about and what to do.
+func (l *checklist) printText() {
+	fmt.Fprintln(l.stdout, visible("Security of the log "+l.where()))
+	fmt.Fprint(l.stdout, l.endpointLine())
+	for _, line := range l.lines {
+		fmt.Fprintln(l.stdout, visible(fmt.Sprintf("%-8s %s: %s", line.Status, line.Setting, line.Got)))
+		if line.Status == s3lock.Pass {
+			continue
+		}
+		for _, said := range [][2]string{{"want", line.Want}, {"risk", line.Threat}, {"fix", line.Fix}, {"proof", line.Proof}} {
+			fmt.Fprintln(l.stdout, visible(fmt.Sprintf("           %-6s %s", said[0]+":", said[1])))
+		}
+	}
 }
 
 // evidence looks at everything at level locks, and at the keys that it finds on the way.
