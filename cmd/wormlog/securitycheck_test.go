@@ -16,7 +16,9 @@ import (
 func TestChecklistIsDocumented(t *testing.T) {
 	t.Chdir(t.TempDir())
 	wormlogOn(t, "init")
-	var report struct{ Lines []struct{ Setting, Proof string } }
+	var report struct {
+		Lines []struct{ Setting, Proof string }
+	}
 	if err := json.Unmarshal([]byte(wormlogOn(t, "security-check", "--json")), &report); err != nil {
 		t.Fatal(err)
 	}
