@@ -189,7 +189,7 @@ func (l *checklist) signingKeyLine(ctx context.Context) {
 	provider, err := l.provider(ctx, l.origin())
 	got := ""
 	if err == nil {
-		key, keyErr := l.signingKey(l.log, provider)(ctx)
+		key, keyErr := archive.SigningKeys(l.log, l.store, provider)(ctx)
 		if err = keyErr; err == nil {
 			got = string(key.ID())
 		}
