@@ -42,3 +42,6 @@ func (t Trouble) Failed(level slog.Level, err error) { t.failed(level, err) }
 
 // Causes says how many causes are remembered.
 func (t Trouble) Causes() int { return len(t.causes) }
+
+// CountersignedActs puts heads into acts.
+var CountersignedActs = countersignedActs

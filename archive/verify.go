@@ -120,6 +120,7 @@ type verifier struct {
 	acts      *acts
 	// collecting takes the acts of control streams in the first pass over them; nil afterwards.
 	collecting *takenActs
+	onFinding  func(Finding) // if not nil, is given every finding, also those that the report has no room for; under the lock
 	pins       *pins
 	refs       *refs
 	scoped     bool // only some streams or times are looked at: no orphans, no strangers
@@ -154,6 +155,15 @@ type reportedKey struct {
 // (no such bucket, no answer at all, a bad configuration) or was cancelled; whatever else goes wrong on the way is in the
 // report, as not checked.
 func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
+	v, err := newRun(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return v.complete(ctx)
+}
+
+// newRun begins a run: it checks the configuration and asks the store for its time.
+func newRun(ctx context.Context, c VerifyConfig) (*verifier, error) {
 	if err := c.defaults(); err != nil {
 		return nil, err
 	}
@@ -171,6 +181,10 @@ func Verify(ctx context.Context, c VerifyConfig) (*Report, error) {
 	if v.pins.only != nil {
 		v.report.Scope.Streams = v.pins.only
 	}
+	return v, nil
+}
+
+func (v *verifier) complete(ctx context.Context) (*Report, error) {
 	if err := v.run(ctx); err != nil {
 		return nil, err
 	}
@@ -272,6 +286,9 @@ func (v *verifier) add(f Finding) {
 	}
 	f.Acknowledged = v.acts.acknowledges(f)
 	v.weigh(f)
+	if v.onFinding != nil {
+		v.onFinding(f)
+	}
 	if len(v.report.Findings) >= v.MaxFindings {
 		v.report.FindingsOmitted++
 		return
