@@ -40,7 +40,7 @@ func (a *app) acknowledgeCommand() *cobra.Command {
 	}
 	var k ackWanted
 	reason := addActFlags(c)
-	config.AddFlags(c.Flags(), config.GroupCopies)
+	config.AddFlags(c.Flags(), config.GroupCopies, config.GroupKeys)
 	c.Flags().StringVar(&k.version, "version-id", "", "the version that the finding is about, where there are several")
 	c.Flags().StringVar(&k.report, "report", "", "report of `wormlog verify --report`, or of --json, that has the finding")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -69,7 +69,7 @@ func (a *app) acknowledge(c *cobra.Command, k ackWanted) error {
 	if err != nil {
 		return err
 	}
-	signer, err := s.actsKey(ctx, l) // before a verification that may take hours
+	signer, err := s.trustedActsKey(ctx, l) // before a verification that may take hours
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *session) reportOf(ctx context.Context, l *archive.Log, file string) (*a
 
 // fullReport verifies everything.
 func (s *session) fullReport(ctx context.Context, l *archive.Log) (*archive.Report, error) {
-	c := archive.VerifyConfig{Store: s.store, LogID: s.LogID, Level: archive.LevelFull, Copies: s.copies(ctx, l.Origin), MaxFindings: 1 << 20}
+	c := archive.VerifyConfig{Store: s.store, LogID: s.LogID, Level: archive.LevelFull, Copies: s.copies(ctx, l.Origin), RotationDays: s.KeyRotationDays, MaxFindings: 1 << 20}
 	bar := s.verifyBar(&c)
 	defer bar.end()
 	r, err := archive.Verify(ctx, c)

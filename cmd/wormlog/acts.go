@@ -57,6 +57,27 @@ func (s *session) actsKey(ctx context.Context, l *archive.Log) (*keys.SigningKey
 	return bundle.SigningKey(record)
 }
 
+// trustedActsKey is actsKey for acts that have no force if their key is compromised.
+func (s *session) trustedActsKey(ctx context.Context, l *archive.Log) (*keys.SigningKey, error) {
+	k, err := s.actsKey(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	states, err := s.keyReports(ctx, l, true)
+	if err != nil {
+		return nil, err
+	}
+	if since := compromisedSince(states, k.ID()); !since.IsZero() {
+		return nil, signerCompromised(k.ID(), since)
+	}
+	return k, nil
+}
+
+func signerCompromised(id keys.ID, since archive.Second) error {
+	return withHint(fmt.Errorf("the key %s, which signs acts, counts as compromised since %s: its acts have no force", id, since),
+		"`wormlog keys replace acts --recovery-key FILE` makes another")
+}
+
 // bundleIn reads the bundle that a secret holds now.
 func (s *session) bundleIn(ctx context.Context, secret string) (*keys.Bundle, error) {
 	client, err := s.secrets(ctx)

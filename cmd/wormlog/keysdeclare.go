@@ -72,7 +72,7 @@ type declared struct {
 	Since     archive.Second `json:"since"`
 	Recorded  bool           `json:"recorded"` // false: the archive said so already, and nothing was written
 	SignedBy  keys.ID        `json:"signed_by,omitempty"`
-	AlsoSince archive.Second `json:"declared_since,omitzero"` // what the archive said before
+	Before    archive.Second `json:"declared_since,omitzero"` // what the archive said before
 }
 
 func (a *app) declare(c *cobra.Command, d declaration) error {
@@ -130,11 +130,7 @@ func (s *session) retire(ctx context.Context, l *archive.Log, key namedKey, d de
 	if err != nil {
 		return err
 	}
-	if s.json {
-		return printJSON(s.stdout, done)
-	}
-	_, err = fmt.Fprintf(s.stdout, "Key %s counts as retired since %s.\nSigned by key %s.\n", key.what(), done.Since, done.SignedBy)
-	return err
+	return s.printDeclared(key, done, "retired")
 }
 
 // compromise records what is declared, and shows what is affected by it.
@@ -143,19 +139,68 @@ func (s *session) compromise(ctx context.Context, l *archive.Log, key namedKey, 
 	if err != nil {
 		return err
 	}
+	if in, err := s.inUse(ctx, l, key); err == nil && in != "" {
+		fmt.Fprintf(s.stderr, "wormlog: key %s signs on: it is what secret %s holds, and what it signs is doubted; %s makes another\n", key.ID, visible(in), s.insteadOf(key))
+	}
+	if s.json {
+		// The scope has its own command: one JSON value is all that a command prints.
+		return printJSON(s.stdout, done)
+	}
+	if err := s.printDeclared(key, done, "compromised"); err != nil {
+		return err
+	}
+	scope := &scopePrinter{session: s, key: key}
+	if err := scope.run(ctx, l, nil); err != nil {
+		if status := new(statusError); errors.As(err, &status) {
+			return err
+		}
+		return exit(exitNo, withHint(fmt.Errorf("it is declared, but what is affected could not be found out: %w", err), "`wormlog keys affected "+string(key.ID)+"` tries again"))
+	}
+	return nil
+}
+
+func (s *session) printDeclared(key namedKey, done declared, as string) error {
 	if s.json {
 		return printJSON(s.stdout, done)
 	}
-	_, err = fmt.Fprintf(s.stdout, "Key %s counts as compromised since %s.\nSigned by key %s.\n", key.what(), done.Since, done.SignedBy)
+	if !done.Recorded {
+		_, err := fmt.Fprintf(s.stdout, "Key %s counts as %s since %s already; nothing was written.\n", key.what(), as, done.Before)
+		return err
+	}
+	_, err := fmt.Fprintf(s.stdout, "Key %s counts as %s since %s.\nSigned by key %s.\n", key.what(), as, done.Since, done.SignedBy)
 	return err
 }
 
-// recordDeclaration writes the act.
+// recordDeclaration writes the act, unless the archive says as much already.
 func (s *session) recordDeclaration(ctx context.Context, l *archive.Log, key namedKey, d declaration) (declared, error) {
 	done := declared{Act: d.act, Key: key.ID, Since: d.since}
+	states, err := s.keyReports(ctx, l, true)
+	if err != nil {
+		return done, err
+	}
+	if err := unread(states); err != nil {
+		s.complain(err)
+	}
+	compromised, retired := compromisedSince(states, key.ID), retiredSince(states, key.ID)
+	compromise := d.act == archive.ActKeyCompromised
+	switch {
+	case !compromise && !compromised.IsZero():
+		return done, withHint(fmt.Errorf("key %s counts as compromised since %s, which says more than that it is retired", key.what(), compromised), "nothing is to be done")
+	case compromise:
+		done.Before = compromised
+	default:
+		done.Before = retired
+	}
+	if !done.Before.IsZero() && !d.since.Before(done.Before.Time) {
+		return done, nil
+	}
 	signer, err := s.actsKey(ctx, l)
 	if err != nil {
 		return done, err
+	}
+	// A compromised key can still say of keys that they are compromised, and nothing else.
+	if since := compromisedSince(states, signer.ID()); !since.IsZero() && !compromise {
+		return done, signerCompromised(signer.ID(), since)
 	}
 	act := archive.TypedAct{Type: d.act, Act: &archive.KeyAct{KeyID: key.ID, Since: d.since, Reason: d.reason}}
 	if err := s.record(ctx, l, signer, act); err != nil {
@@ -163,6 +208,16 @@ func (s *session) recordDeclaration(ctx context.Context, l *archive.Log, key nam
 	}
 	done.Recorded, done.SignedBy = true, signer.ID()
 	return done, nil
+}
+
+// retiredSince returns since when a key is retired, or will be; zero if no act says so.
+func retiredSince(r *archive.Report, id keys.ID) archive.Second {
+	for _, k := range r.Keys {
+		if k.KeyID == id && k.State != archive.KeyCompromised {
+			return k.Since
+		}
+	}
+	return archive.Second{}
 }
 
 // insteadOf is the command that puts another key in the place of this one.

@@ -49,7 +49,7 @@ func (a *app) verifyCommand() *cobra.Command {
 			"  wormlog verify --receipts receipts.ndjson --report report.json",
 		Args: cobra.MaximumNArgs(1),
 	}
-	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies)
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies, config.GroupKeys)
 	f := c.Flags()
 	f.StringVar(&o.level, "level", "full", "locks, manifests or full")
 	addRangeFlags(c, &o.from, &o.to, &o.streams)
@@ -127,7 +127,7 @@ func parseMoment(flag, v string) (time.Time, error) {
 func (s *session) verifyConfig(o *verifyOptions) (archive.VerifyConfig, error) {
 	c := archive.VerifyConfig{
 		Store: s.store, LogID: s.LogID, RequirePin: o.mustPin, Level: archive.Level(o.level), SamplePercent: o.sample,
-		Streams: o.streams, RequireHMAC: o.requireHMAC,
+		Streams: o.streams, RequireHMAC: o.requireHMAC, RotationDays: s.KeyRotationDays,
 	}
 	if o.requireHMAC && c.Level != archive.LevelFull {
 		return c, fmt.Errorf("--require-hmac asks for entries to be checked, which --level %s does not; use --level full", o.level)
@@ -328,6 +328,9 @@ func (s *session) showReport(r *archive.Report, cutOff []string) error {
 	b.WriteString(s.endpointLine())
 	for _, said := range cutOff {
 		b.WriteString(visible(said) + ".\n")
+	}
+	for _, k := range r.Compromised {
+		b.WriteString(visible(scopeLine(k)) + "\n")
 	}
 	n := r.Counts
 	fmt.Fprintf(&b, "Looked at %s, %s, %s of %s, %s of %s, in %s.\n", count(n.Streams, "stream"), count(n.Manifests, "manifest"),
