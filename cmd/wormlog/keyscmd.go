@@ -12,6 +12,7 @@ func (a *app) keysCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.keysListCommand(), a.keysCurrentCommand(), a.affectedCommand(), a.retireCommand(), a.compromiseCommand())
+	c.AddCommand(a.keysListCommand(), a.keysCurrentCommand(), a.affectedCommand(),
+		a.retireCommand(), a.compromiseCommand())
 	return c
 }

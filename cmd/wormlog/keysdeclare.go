@@ -67,12 +67,12 @@ type declaration struct {
 
 // declared is what a declaration came to.
 type declared struct {
-	Act       string         `json:"act"`
-	Key       keys.ID        `json:"key_id"`
-	Since     archive.Second `json:"since"`
-	Recorded  bool           `json:"recorded"` // false: the archive said so already, and nothing was written
-	SignedBy  keys.ID        `json:"signed_by,omitempty"`
-	Before    archive.Second `json:"declared_since,omitzero"` // what the archive said before
+	Act      string         `json:"act"`
+	Key      keys.ID        `json:"key_id"`
+	Since    archive.Second `json:"since"`
+	Recorded bool           `json:"recorded"` // false: the archive said so already, and nothing was written
+	SignedBy keys.ID        `json:"signed_by,omitempty"`
+	Before   archive.Second `json:"declared_since,omitzero"` // what the archive said before
 }
 
 func (a *app) declare(c *cobra.Command, d declaration) error {

@@ -44,16 +44,24 @@ func (s *session) findKey(ctx context.Context, l *archive.Log, name string) (nam
 		return namedKey{}, withHint(fmt.Errorf("%s may be %s", name, orList(ids)), "give more digits")
 	}
 	k := namedKey{ID: ids[0]}
-	for _, a := range l.Authorities {
-		if a.ID() == k.ID {
-			k.Authority = a.Name
-			return k, nil
-		}
+	if name, ok := authorityName(l, k.ID); ok {
+		k.Authority = name
+		return k, nil
 	}
 	if k.Record, err = l.Record(ctx, s.store, k.ID); err != nil {
 		return k, s.recordError(k.ID, err)
 	}
 	return k, nil
+}
+
+// authorityName returns the name under which genesis has a key, if it has.
+func authorityName(l *archive.Log, id keys.ID) (name string, ok bool) {
+	for _, a := range l.Authorities {
+		if a.ID() == id {
+			return a.Name, true
+		}
+	}
+	return "", false
 }
 
 const listsKeys = "`wormlog keys list` shows the keys of the log"
