@@ -110,7 +110,7 @@ func checkInitialised(t *testing.T, s *devserver.Server) {
 	}
 	roles := map[keys.Role]keys.ID{}
 	for _, k := range list.Keys {
-		roles[k.Role] = k.ID
+		roles[k.Role] = k.KeyID
 	}
 	if roles[keys.RoleWriter] != made.KeyID || roles[keys.RoleAuthority] != made.ActsKeyID {
 		t.Errorf("the keys are %v, and init names %s and %s", roles, made.KeyID, made.ActsKeyID)

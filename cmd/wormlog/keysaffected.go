@@ -31,8 +31,11 @@ func (a *app) affectedCommand() *cobra.Command {
 	since := c.Flags().String("since", "", "suppose that it is compromised since then: 2026-11-22, or 2026-11-22T17:00:00Z")
 	inCSV := c.Flags().Bool("csv", false, "print CSV (RFC 4180), a row for each object")
 	names := c.Flags().Bool("streams", false, "print the names of the streams that are to be doubted, and nothing else")
-	c.MarkFlagsMutuallyExclusive("csv", "streams", "json")
+	c.MarkFlagsMutuallyExclusive("csv", "streams")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if a.json && (*inCSV || *names) {
+			return errors.New("--json, --csv and --streams are ways to print the same; choose one")
+		}
 		s, err := a.open(c)
 		if err != nil {
 			return err
@@ -93,30 +96,33 @@ type scopeJSON struct {
 
 // run verifies manifests, and prints what is affected.
 func (p *scopePrinter) run(ctx context.Context, l *archive.Log, suppose []archive.KeyAct) error {
-	states, err := p.keyReports(ctx, l, true)
+	r, err := p.look(ctx, l, suppose)
 	if err != nil {
-		return err
-	}
-	if len(suppose) == 0 && compromisedSince(states, p.key.ID).IsZero() {
-		return withHint(fmt.Errorf("key %s is not declared compromised", p.key.what()), "give --since to see what would be affected")
-	}
-	p.keys = map[keys.ID]bool{p.key.ID: true}
-	for _, k := range states.Keys {
-		p.keys[k.KeyID] = p.keys[k.KeyID] || k.Authority == p.key.ID
-	}
-	c := archive.VerifyConfig{
-		Store: p.store, LogID: l.ID, Level: archive.LevelManifests, Suppose: suppose, MaxFindings: 1 << 20, OnAffected: p.take,
-	}
-	bar := p.verifyBar(&c)
-	r, err := archive.Verify(ctx, c)
-	bar.end()
-	if err := errors.Join(err, p.err); err != nil {
 		return err
 	}
 	if err := p.print(r); err != nil {
 		return err
 	}
 	return incomplete(r)
+}
+
+// look verifies manifests, and takes what is affected.
+func (p *scopePrinter) look(ctx context.Context, l *archive.Log, suppose []archive.KeyAct) (*archive.Report, error) {
+	states, err := p.keyReports(ctx, l, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(suppose) == 0 && compromisedSince(states, p.key.ID).IsZero() {
+		return nil, withHint(fmt.Errorf("key %s is not declared compromised", p.key.what()), "give --since to see what would be affected")
+	}
+	p.keys = map[keys.ID]bool{p.key.ID: true}
+	c := archive.VerifyConfig{
+		Store: p.store, LogID: l.ID, Level: archive.LevelManifests, Suppose: suppose, MaxFindings: 1 << 20, OnAffected: p.take,
+	}
+	bar := p.verifyBar(&c)
+	defer bar.end()
+	r, err := archive.Verify(ctx, c)
+	return r, errors.Join(err, p.err)
 }
 
 // take gets what one key did in one stream.
@@ -163,26 +169,30 @@ func (p *scopePrinter) write(text string) {
 
 // print shows what was taken, as far as that was not printed on the way.
 func (p *scopePrinter) print(r *archive.Report) error {
-	var of []archive.CompromisedKey
-	for _, k := range r.Compromised {
-		if p.keys[k.KeyID] {
-			of = append(of, k)
-		}
-	}
 	switch {
 	case p.names:
 	case p.format == asCSV:
 		p.header()
 	case p.format == asJSON:
-		return printJSON(p.stdout, p.json(r, of))
+		return printJSON(p.stdout, p.json(r))
 	default:
-		p.write(p.text(of))
+		p.write(p.text(p.of(r)))
 	}
 	return p.err
 }
 
-func (p *scopePrinter) json(r *archive.Report, of []archive.CompromisedKey) scopeJSON {
-	out := scopeJSON{Key: p.key.ID, Keys: of, Streams: []archive.Affected{}, Complete: incomplete(r) == nil}
+// of sums up what is affected by the key, and by those that it vouched for.
+func (p *scopePrinter) of(r *archive.Report) (of []archive.CompromisedKey) {
+	for _, k := range r.Compromised {
+		if p.keys[k.KeyID] {
+			of = append(of, k)
+		}
+	}
+	return of
+}
+
+func (p *scopePrinter) json(r *archive.Report) *scopeJSON {
+	out := &scopeJSON{Key: p.key.ID, Keys: p.of(r), Streams: []archive.Affected{}, Complete: incomplete(r) == nil}
 	for _, s := range p.streams {
 		out.Streams = append(out.Streams, s.Affected)
 	}

@@ -73,6 +73,7 @@ type declared struct {
 	Recorded bool           `json:"recorded"` // false: the archive said so already, and nothing was written
 	SignedBy keys.ID        `json:"signed_by,omitempty"`
 	Before   archive.Second `json:"declared_since,omitzero"` // what the archive said before
+	Affected *scopeJSON     `json:"affected,omitempty"`      // by a compromise
 }
 
 func (a *app) declare(c *cobra.Command, d declaration) error {
@@ -142,21 +143,20 @@ func (s *session) compromise(ctx context.Context, l *archive.Log, key namedKey, 
 	if in, err := s.inUse(ctx, l, key); err == nil && in != "" {
 		fmt.Fprintf(s.stderr, "wormlog: key %s signs on: it is what secret %s holds, and what it signs is doubted; %s makes another\n", key.ID, visible(in), s.insteadOf(key))
 	}
-	if s.json {
-		// The scope has its own command: one JSON value is all that a command prints.
-		return printJSON(s.stdout, done)
+	scope := &scopePrinter{session: s, key: key, format: s.format(false)}
+	r, err := scope.look(ctx, l, nil)
+	if err == nil && s.json {
+		done.Affected = scope.json(r)
 	}
-	if err := s.printDeclared(key, done, "compromised"); err != nil {
-		return err
-	}
-	scope := &scopePrinter{session: s, key: key}
-	if err := scope.run(ctx, l, nil); err != nil {
-		if status := new(statusError); errors.As(err, &status) {
-			return err
-		}
+	if err := errors.Join(s.printDeclared(key, done, "compromised"), err); err != nil {
 		return exit(exitNo, withHint(fmt.Errorf("it is declared, but what is affected could not be found out: %w", err), "`wormlog keys affected "+string(key.ID)+"` tries again"))
 	}
-	return nil
+	if !s.json {
+		if err := scope.print(r); err != nil {
+			return err
+		}
+	}
+	return incomplete(r)
 }
 
 func (s *session) printDeclared(key namedKey, done declared, as string) error {

@@ -80,7 +80,7 @@ func count[T uint64 | int | int64](n T, noun string) string {
 	switch {
 	case n == 1:
 		return "1 " + noun
-	case strings.HasSuffix(noun, "y"):
+	case strings.HasSuffix(noun, "y") && noun != "day":
 		return number(n) + " " + strings.TrimSuffix(noun, "y") + "ies"
 	}
 	return number(n) + " " + noun + "s"
