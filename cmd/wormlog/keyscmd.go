@@ -12,7 +12,7 @@ func (a *app) keysCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.keysListCommand(), a.keysCurrentCommand(), a.affectedCommand(),
+	c.AddCommand(a.keysListCommand(), a.keysCurrentCommand(), a.rotateCommand(), a.replaceCommand(), a.affectedCommand(),
 		a.retireCommand(), a.compromiseCommand())
 	return c
 }

@@ -45,6 +45,7 @@ const testBucket = "wormlog-test"
 type scriptServer struct {
 	*devserver.Server
 	ahead atomic.Int64 // of the clock
+	heal  func()       // ends the last fault
 }
 
 func setUpScript(env *testscript.Env) error {
@@ -75,6 +76,7 @@ func setUpScript(env *testscript.Env) error {
 //	dev bucket NAME [lock]      one more bucket
 //	dev default MODE DAYS       the bucket's default retention
 //	dev fault OPERATION NTH     the nth request of this kind is lost, and all after it
+//	dev heal                    … and no more
 //	dev corrupt PREFIX          the first object under it gets other bytes, with checksums to match
 //	dev mark PREFIX             … gets a delete marker
 //	dev drop PREFIX             all objects under it vanish
@@ -125,7 +127,9 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 	case "fault":
 		nth, err := strconv.Atoi(arg(2))
 		ts.Check(err)
-		s.Inject(devserver.Fault{Operation: arg(1), Nth: nth, Times: -1, Status: 500, Code: "InternalError"})
+		s.heal = s.Inject(devserver.Fault{Operation: arg(1), Nth: nth, Times: -1, Status: 500, Code: "InternalError"})
+	case "heal":
+		s.heal()
 	case "corrupt":
 		v := first(arg(1))
 		b, err := raw.Body(testBucket, v.Key, v.VersionID)
