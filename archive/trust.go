@@ -164,13 +164,13 @@ func (f *TrustFile) Body(key string) []byte {
 	return nil
 }
 
-// Count says how many key records and how many segments of acts the file holds.
+// Count says how many key records the file holds, and how many acts its manifests name.
 func (f *TrustFile) Count() (records, acts int) {
 	for i := range f.Objects {
 		if _, ok := recordID(f.Objects[i].Key); ok {
 			records++
-		} else if strings.HasPrefix(f.Objects[i].Key, authorityArea+"segments/") {
-			acts++
+		} else if m, _, err := ParseManifest(f.Objects[i].Body); err == nil {
+			acts += int(m.Tree.Size - m.Begin())
 		}
 	}
 	return records, acts

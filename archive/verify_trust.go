@@ -35,7 +35,7 @@ func (v *verifier) trustedActs(ctx context.Context) ([]takenAct, error) {
 }
 
 // errTrustAtHome: where the archive itself is, nothing may stand in for what is missing.
-var errTrustAtHome = errors.New("verify: a trust file stands in for what a copy of the archive lacks, and this is the log's home, where it must be seen: verify it without the trust file")
+var errTrustAtHome = errors.New("verify: a trust file stands in for what a copy of the archive lacks, and this is the log's home, where it must be seen; verify it without the trust file")
 
 // judgeTrust compares what the copy holds under the keys of the trust file's objects with those. The file's are believed,
 // so nothing else would report another that lies in their place.

@@ -83,6 +83,8 @@ func setUpScript(env *testscript.Env) error {
 //	dev foreign KEY             an object that is nobody's; KEY as in Go, without the quotes
 //	dev backdate TIME [PREFIX]  S3's dates of all versions under it are so much earlier
 //	dev secret VERB NAME [FILE] the secret's value is saved to the file, put from it; the secret is emptied, deleted, scheduled
+//	dev sync DIR                the current version of every object is copied to the directory
+//	dev copies DIR              … and so is every verification copy
 //	[!] dev empty               nothing is in the bucket
 func dev(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value("server").(*scriptServer)
@@ -154,6 +156,10 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		backdate(ts, s, arg(1), arg(2))
 	case "secret":
 		devSecret(ts, s, arg(1), arg(2), arg(3))
+	case "sync":
+		syncTo(ts, s, arg(1))
+	case "copies":
+		copiesTo(ts, s, arg(1))
 	case "empty":
 		list, err := raw.Versions(testBucket, "")
 		ts.Check(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/archive/dirstore"
 	"github.com/wormlog/wormlog/archive/s3lock"
 	"github.com/wormlog/wormlog/internal/config"
 )
@@ -19,8 +20,9 @@ type session struct {
 	*app
 	*config.Loaded
 	logger *slog.Logger
-	bucket *s3lock.Store
-	store  archive.Store // the bucket, as the archive is to see it
+	bucket *s3lock.Store   // nil if a directory takes its place
+	dir    *dirstore.Store // nil if it is a bucket
+	store  archive.Store   // the bucket, as the archive is to see it
 }
 
 // open loads the configuration and prepares the bucket. Nothing is sent.
@@ -84,10 +86,21 @@ func (s *session) where() string {
 // endpointLine says so, for people, if the archive is not on AWS: what such a server says of locks and dates is its own
 // word. It is empty on AWS.
 func (s *session) endpointLine() string {
+	if s.dir != nil {
+		return visible(fmt.Sprintf("Directory %s, by this machine's clock.", strings.TrimPrefix(s.dir.Home().Bucket, "file://"))) + "\n"
+	}
 	if s.bucket.OnAWS() {
 		return ""
 	}
 	return visible(fmt.Sprintf("Endpoint %s (not AWS, named by %s).", s.bucket.Endpoint(), s.Given("endpoint").From)) + "\n"
+}
+
+// endpoint is where the bucket is, empty for a directory.
+func (s *session) endpoint() string {
+	if s.dir != nil {
+		return ""
+	}
+	return s.bucket.Endpoint()
 }
 
 // unpublished says what to do if err is that a signing key has no record.

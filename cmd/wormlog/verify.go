@@ -25,6 +25,7 @@ type verifyOptions struct {
 	entries, receipts    []string
 	heads, headOut       string
 	requireHMAC, mustPin bool
+	offline              offline
 	report               string
 
 	cutOff []string // what is said of --receipts files with receipts that are cut off
@@ -42,11 +43,13 @@ func (a *app) verifyCommand() *cobra.Command {
 			"Exit status: 0 INTACT; 1 TAMPERED, MISSING, UNDER_RETAINED or SHADOWED; 3 UNVERIFIABLE or NOT_CHECKED; 4 ATTENTION;\n" +
 			"2 the run could not start. What could not be checked is never called intact.\n\n" +
 			"The log ID pins the log: without it a whole forged log under the same name would not be noticed. A head file, written by\n" +
-			"--head-out and kept outside the bucket, pins the tail: the next run takes it by --heads and sees what was cut off.",
+			"--head-out and kept outside the bucket, pins the tail: the next run takes it by --heads and sees what was cut off.\n" +
+			"A trust file, written by `wormlog keys export`, pins the log too, and lets a copy be verified without network (--dir).",
 		Example: "  wormlog verify --log-id $LOG_ID --head-out heads.json                      # the first time\n" +
 			"  wormlog verify --log-id $LOG_ID --heads heads.json --head-out heads.json   # from then on\n" +
 			"  wormlog verify --level manifests --from 2026-11-01\n" +
-			"  wormlog verify --receipts receipts.ndjson --report report.json",
+			"  wormlog verify --receipts receipts.ndjson --report report.json\n" +
+			"  wormlog verify --trust trust.json --dir ./copy                             # a copy, without network",
 		Args: cobra.MaximumNArgs(1),
 	}
 	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies, config.GroupKeys)
@@ -60,9 +63,10 @@ func (a *app) verifyCommand() *cobra.Command {
 	f.StringVar(&o.headOut, "head-out", "", "write a head file; it may be the same as --heads, and is only written if the verdict is INTACT or ATTENTION")
 	f.BoolVar(&o.requireHMAC, "require-hmac", false, "unchecked HMACs count as NOT_CHECKED")
 	f.BoolVar(&o.mustPin, "require-pin", false, "an unpinned log ID counts as ATTENTION")
+	o.offline.addFlags(c)
 	f.StringVar(&o.report, "report", "", "write the report as JSON to this file")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		s, err := a.open(c)
+		s, err := a.openWhere(c, o.offline)
 		if err != nil {
 			return err
 		}
@@ -223,7 +227,7 @@ func (s *session) verify(ctx context.Context, o verifyOptions) error {
 	}
 	bar := s.verifyBar(&c)
 	if c.Level == archive.LevelFull {
-		c.Copies = s.copies(ctx, s.originOfLog(ctx))
+		c.Copies = s.copiesFor(ctx, o.offline)
 	}
 	report, err := archive.Verify(ctx, c)
 	bar.end()
@@ -285,7 +289,7 @@ type reportJSON struct {
 func (s *session) writeReport(r *archive.Report, o verifyOptions) error {
 	if o.report != "" {
 		var b bytes.Buffer
-		if err := printJSON(&b, reportJSON{r, s.bucket.Endpoint(), o.cutOff}); err != nil {
+		if err := printJSON(&b, reportJSON{r, s.endpoint(), o.cutOff}); err != nil {
 			return err
 		}
 		if err := os.WriteFile(o.report, b.Bytes(), 0o644); err != nil {
@@ -316,7 +320,7 @@ func replaceFile(path string, b []byte) error {
 
 func (s *session) showReport(r *archive.Report, cutOff []string) error {
 	if s.json {
-		return printJSON(s.stdout, reportJSON{r, s.bucket.Endpoint(), cutOff})
+		return printJSON(s.stdout, reportJSON{r, s.endpoint(), cutOff})
 	}
 	var b strings.Builder
 	for _, f := range r.Findings {
