@@ -26,20 +26,23 @@
 // WORMLOG_SIGNATURE_ALGORITHM to have the next key sign by another algorithm (unset: by that of the key before). One
 // function serves all writers of the log; which secret is rotated is in the event.
 //
-// Its role needs these statements, and those of AWSLambdaBasicExecutionRole. The last two secrets lines are for the
-// verification copies of HMAC keys and for recording the old key as retired; without the latter the log says that it was
-// not recorded, and the rotation succeeds.
+// Its role needs these statements, and those of AWSLambdaBasicExecutionRole. Without the one on VERIFICATION_SECRETS only
+// writers that sign by ed25519 can be rotated. Without the one on ACTS_SECRET the function's log says that the old key was
+// not recorded as retired, and the rotation succeeds.
 //
 //	[{"Effect": "Allow", "Resource": "SIGNING_SECRETS",
 //	  "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"]},
 //	 {"Effect": "Allow", "Resource": "AUTHORITY_SECRET", "Action": "secretsmanager:GetSecretValue"},
+//	 {"Effect": "Allow", "Resource": "ACTS_SECRET", "Action": "secretsmanager:GetSecretValue"},
 //	 {"Effect": "Allow", "Resource": "VERIFICATION_SECRETS/*",
 //	  "Action": ["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]},
-//	 {"Effect": "Allow", "Resource": "ACTS_SECRET", "Action": "secretsmanager:GetSecretValue"},
 //	 {"Effect": "Allow", "Resource": "arn:aws:s3:::acme-audit",
 //	  "Action": ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning"]},
 //	 {"Effect": "Allow", "Resource": ["arn:aws:s3:::acme-audit/log.json", "arn:aws:s3:::acme-audit/keys/*", "arn:aws:s3:::acme-audit/control/*"],
-//	  "Action": ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention", "s3:GetObjectLegalHold", "s3:PutObject", "s3:PutObjectRetention"]}]
+//	  "Action": ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectRetention"]},
+//	 {"Effect": "Allow", "Resource": ["arn:aws:s3:::acme-audit/keys/*", "arn:aws:s3:::acme-audit/control/authority/*"],
+//	  "Action": ["s3:PutObject", "s3:PutObjectRetention"]},
+//	 {"Effect": "Allow", "Resource": "arn:aws:s3:::acme-audit/log.json", "Action": "s3:PutObjectRetention"}]
 //
 // Every step may run twice, and at any later time. A step that fails returns one sentence, which Secrets Manager keeps in
 // CloudTrail (RotationFailed) and the function in its log, and the next attempt goes on from there. The log is JSON, a

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -254,5 +255,40 @@ func TestEnds(t *testing.T) {
 		if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), c.says) || !json.Valid(out) {
 			t.Errorf("%s: %v\n%s", what, err, out)
 		}
+	}
+}
+
+// What the package documentation gives the function's role is enough, with old locks to renew too.
+func TestPermissions(t *testing.T) {
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	actions := regexp.MustCompile(`"((?:s3|secretsmanager):\w+)"`).FindAllStringSubmatch(string(source), -1)
+	var allowed []string
+	for _, a := range actions {
+		allowed = append(allowed, a[1])
+	}
+	if len(allowed) < 10 {
+		t.Fatalf("the package documentation names %q", allowed)
+	}
+	const role = "rotation-role"
+	s := rotatetest.New(t, keys.AlgorithmHMACSHA256)
+	s.AllowOnly(role, allowed...)
+	f := start(t, append(environ(s), "AWS_ACCESS_KEY_ID="+role)...)
+	before := s.First
+	for n := range 2 {
+		for _, step := range []string{"createSecret", "setSecret", "testSecret", "finishSecret"} {
+			if r := f.invoke(event(step, strings.Repeat(fmt.Sprint(n), 32)), patience); r.message != "" {
+				t.Fatalf("%s: %s", step, r.message)
+			}
+		}
+		if retired, _ := s.KeyActs(before); retired.IsZero() {
+			t.Errorf("key %s is not retired", before)
+		}
+		before = s.Write(`{}`)
+	}
+	if strings.Contains(f.printed(), `"level":"WARN"`) || strings.Contains(strings.ToLower(f.printed()), "denied") {
+		t.Errorf("the log complains:\n%s", f.printed())
 	}
 }
