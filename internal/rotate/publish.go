@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/wormlog/wormlog/archive"
 	"github.com/wormlog/wormlog/keys"
@@ -49,6 +50,9 @@ func (j *Job) publish(ctx context.Context, record keys.Record, by authority) err
 	if err := j.mayVouch(signer.ID(), record.Role); err != nil {
 		return err
 	}
+	if err := j.trusted(ctx, signer.ID()); err != nil {
+		return err
+	}
 	b, _, err := keys.SignRecord(record, signer.Signer())
 	if err != nil {
 		return err
@@ -61,6 +65,19 @@ func (j *Job) publish(ctx context.Context, record keys.Record, by authority) err
 		return err
 	}
 	j.logger().InfoContext(ctx, "key record published", "key_id", id, "role", record.Role, "streams", record.Streams, "previous", record.Previous, "authority", signer.ID())
+	return nil
+}
+
+// trusted refuses an authority's key that is declared compromised: every key it vouched for would be so from the beginning.
+func (j *Job) trusted(ctx context.Context, signer keys.ID) error {
+	reader, err := archive.OpenReader(ctx, archive.ReaderConfig{Store: j.Store, LogID: j.Log.ID})
+	if err != nil {
+		return fmt.Errorf("whether the authority's key %s is compromised cannot be told: %w", signer, err)
+	}
+	if _, compromised := reader.KeyActs(signer); !compromised.IsZero() {
+		return fmt.Errorf("the authority's key %s is declared compromised since %s, and with it every key that it vouches for from then on; make another with wormlog keys replace",
+			signer, compromised.UTC().Format(time.RFC3339))
+	}
 	return nil
 }
 

@@ -178,26 +178,29 @@ func TestRetireFails(t *testing.T) {
 	intact(t, s)
 }
 
+// compromise records that a key is compromised, from in an hour on.
+func compromise(t *testing.T, s *rotatetest.Site, id keys.ID) {
+	t.Helper()
+	key, err := s.Key(rotatetest.Acts)(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := archive.Second{Time: s.Now().Add(time.Hour).UTC().Truncate(time.Second)}
+	act := archive.TypedAct{Type: archive.ActKeyCompromised, Act: &archive.KeyAct{KeyID: id, Since: since, Reason: "test"}}
+	if err := archive.RecordActs(t.Context(), archive.ActsConfig{Store: s.Store, Log: s.Log, Key: key}, act); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A key that is compromised is not retired as well, and a compromised key for acts says nothing that counts.
 func TestRetireAndCompromise(t *testing.T) {
 	s := rotatetest.New(t, keys.AlgorithmEd25519)
-	compromise := func(id keys.ID) {
-		t.Helper()
-		key, err := s.Key(rotatetest.Acts)(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		act := archive.TypedAct{Type: archive.ActKeyCompromised, Act: &archive.KeyAct{KeyID: id, Since: archive.Second{Time: s.Now().Add(time.Hour).UTC().Truncate(time.Second)}, Reason: "test"}}
-		if err := archive.RecordActs(t.Context(), archive.ActsConfig{Store: s.Store, Log: s.Log, Key: key}, act); err != nil {
-			t.Fatal(err)
-		}
-	}
-	compromise(s.First)
+	compromise(t, s, s.First)
 	done, err := s.Job().Run(t.Context(), rotatetest.Signing)
 	if err != nil || len(done.Retired) != 0 || done.NotRetired != nil {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	compromise(s.ActsKey)
+	compromise(t, s, s.ActsKey)
 	done, err = s.Job().Run(t.Context(), rotatetest.Signing)
 	if err != nil || len(done.Retired) != 0 || done.NotRetired == nil || !strings.Contains(done.NotRetired.Error(), "keys replace acts") {
 		t.Fatalf("%+v, %v", done, err)

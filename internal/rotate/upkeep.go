@@ -42,7 +42,7 @@ func (j *Job) retire(ctx context.Context, id keys.ID) (retired []keys.ID, notRet
 		return nil, fmt.Errorf("the key for acts cannot be read: %w", err), nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("the key for acts: %w", err)
+		return nil, nil, fmt.Errorf("the key for acts, in secret %s: %w", j.ActsSecret, err)
 	}
 	if _, compromised := reader.KeyActs(key.ID()); !compromised.IsZero() {
 		return nil, fmt.Errorf("the key for acts, %s, is compromised, and its acts have no force; replace it with wormlog keys replace acts", key.ID()), nil
@@ -94,16 +94,5 @@ func (j *Job) actsKey(ctx context.Context) (*keys.SigningKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := p.Current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if bundle.LogID() != j.Log.ID {
-		return nil, fmt.Errorf("%w: secret %s holds the key of log %s, and this is log %s; name the secret of this log", archive.ErrKey, j.ActsSecret, bundle.LogID(), j.Log.ID)
-	}
-	record, err := j.Log.Record(ctx, j.Store, bundle.KeyID())
-	if err != nil {
-		return nil, err
-	}
-	return bundle.SigningKey(record)
+	return archive.SigningKeys(j.Log, j.Store, p)(ctx)
 }

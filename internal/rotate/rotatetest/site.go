@@ -148,15 +148,7 @@ func (s *Site) Key(secret string) func(context.Context) (*keys.SigningKey, error
 		if err != nil {
 			return nil, err
 		}
-		b, err := p.Current(ctx)
-		if err != nil {
-			return nil, err
-		}
-		r, err := s.Log.Record(ctx, s.Store, b.KeyID())
-		if err != nil {
-			return nil, err
-		}
-		return b.SigningKey(r)
+		return archive.SigningKeys(s.Log, s.Store, p)(ctx)
 	}
 }
 
