@@ -1,6 +1,6 @@
 # make prints this help. demo and test need Go alone, no AWS account and no other service.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench million contract fuzz check generate build lambda
+.PHONY: help demo test bench million contract fuzz leaks check generate build lambda
 
 GO        ?= go
 BIN       := $(CURDIR)/.bin
@@ -29,10 +29,13 @@ contract: $(BIN)/versitygw ## the store contract suite on versitygw, a real S3 s
 fuzz: ## every fuzz target for FUZZTIME (5s)
 	./testdata/fuzz.sh $(FUZZTIME)
 
+leaks: ## all tests with marked keys: none in anything they print or archive
+	./testdata/leaks.sh
+
 check: $(BIN)/staticcheck ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
-	$(GO) vet ./... && $(GO) vet -tags s3server ./archive/s3lock
-	$(BIN)/staticcheck ./...
+	$(GO) vet ./... && $(GO) vet -tags s3server ./archive/s3lock && $(GO) vet -tags markedkeys ./...
+	$(BIN)/staticcheck ./... && $(BIN)/staticcheck -tags markedkeys ./keys ./cmd/wormlog
 
 generate: ## make the vectors anew
 	$(GO) test ./archive -run TestVectorsAreGenerated -update

@@ -73,11 +73,7 @@ func NewAuthorityKey(name string) (*AuthorityKey, error) {
 	if err := keyName(name); err != nil {
 		return nil, err
 	}
-	_, priv, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return nil, fmt.Errorf("make an authority key: %w", err)
-	}
-	return newAuthorityKey("", name, priv.Seed()), nil
+	return newAuthorityKey("", name, randomSeed().bytes()), nil
 }
 
 func newAuthorityKey(log LogID, name string, b []byte) *AuthorityKey {

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -14,6 +15,9 @@ type EnvProvider struct {
 
 // Current implements [Provider].
 func (p EnvProvider) Current(context.Context) (*Bundle, error) {
+	if !variableName(p.Name) {
+		return nil, errors.New("the name of an environment variable has letters, digits and underscores only; what was given instead is not shown, as it could be a key")
+	}
 	v, ok := os.LookupEnv(p.Name)
 	if !ok || v == "" {
 		return nil, fmt.Errorf("%w: environment variable %s is not set; set it to a signing bundle", ErrNotFound, p.Name)
@@ -23,6 +27,15 @@ func (p EnvProvider) Current(context.Context) (*Bundle, error) {
 		return nil, fmt.Errorf("environment variable %s: %w", p.Name, err)
 	}
 	return b, nil
+}
+
+func variableName(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // Version implements [Provider]. A variable has one version, named by the key ID of the bundle in it.

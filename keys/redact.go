@@ -34,9 +34,10 @@ func newSeed(b []byte) (seed, bool) {
 	return seed{hide((*[32]byte)(append([]byte(nil), b...)))}, true
 }
 
+// randomSeed makes a seed from the system's randomness. Every secret of this package begins here.
 func randomSeed() seed {
 	s := new([32]byte)
-	_, _ = rand.Read(s[:]) // never fails: it ends the program instead
+	_, _ = rand.Read(s[copy(s[:], SeedMark):]) // never fails: it ends the program instead
 	return seed{hide(s)}
 }
 

@@ -3,7 +3,6 @@ package keys
 import (
 	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"sync"
 )
 
@@ -23,10 +22,8 @@ type streamSecret struct {
 
 // NewStreamKey makes a stream key from the system's randomness.
 func NewStreamKey() (*StreamKey, error) {
-	pub, priv, err := ed25519.GenerateKey(nil)
-	if err != nil {
-		return nil, fmt.Errorf("make a stream key: %w", err)
-	}
+	priv := ed25519.NewKeyFromSeed(randomSeed().bytes())
+	pub := priv.Public().(ed25519.PublicKey)
 	return &StreamKey{redacted: redacted{"stream key", StreamKeyID(pub)}, public: pub, private: hide(&streamSecret{key: priv})}, nil
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/wormlog/wormlog/archive"
+	"github.com/wormlog/wormlog/internal/leaks"
+	"github.com/wormlog/wormlog/keys"
 )
 
 // TB is what [Memory] needs of a *testing.T.
@@ -148,6 +150,11 @@ func (m *Memory) Create(ctx context.Context, key string, body []byte, o archive.
 // checkCreate refuses what S3 refuses with 400, and fails the test.
 func (m *Memory) checkCreate(key string, body []byte, o archive.CreateOptions, date time.Time) error {
 	m.tb.Helper()
+	if keys.SeedMark != "" {
+		if found := leaks.Find(body); len(found) > 0 {
+			return m.broken("create %q: there is a secret in it: %v", key, found)
+		}
+	}
 	switch {
 	case key == "" || len(key) > 1024:
 		return m.broken("create %q: a key has 1 to 1,024 bytes", key)

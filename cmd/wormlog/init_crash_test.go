@@ -20,7 +20,12 @@ func server(t *testing.T) *devserver.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(func() {
+		if err := leakedTo(s); err != nil {
+			t.Error(err)
+		}
+		_ = s.Close()
+	})
 	if _, err := s.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -40,6 +45,9 @@ func server(t *testing.T) *devserver.Server {
 func command(ctx context.Context, args ...string) (status int, stdout, stderr string) {
 	var out, complaints bytes.Buffer
 	status = run(ctx, args, strings.NewReader(""), &out, &complaints)
+	if err := leaked(out.String(), complaints.String()); err != nil {
+		panic(err)
+	}
 	return status, out.String(), complaints.String()
 }
 

@@ -101,6 +101,7 @@ func (a *app) finish(err error) int {
 		return status
 	}
 	said, hint := explain(err)
+	said = withoutKeys(said)
 	if a.json {
 		printJSON(a.stderr, map[string]string{"error": said, "hint": hint})
 		return status

@@ -61,7 +61,12 @@ func setUpScript(env *testscript.Env) error {
 	if _, err := s.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
-	env.Defer(func() { _ = s.Close() })
+	env.Defer(func() {
+		if err := leakedTo(s.Server); err != nil {
+			env.T().Fatal(err)
+		}
+		_ = s.Close()
+	})
 	env.Values["server"] = s
 	env.Vars = append(env.Vars, s.Env(testBucket)...)
 	return s.CreateBucket(testBucket, true)

@@ -42,7 +42,7 @@ func TestDirection(t *testing.T) {
 		"archive/s3lock":      {"internal/lineobject", "keys", "archive"},
 		"archive/dirstore":    {"internal/lineobject", "keys", "archive"},
 		"archive/devserver":   {"internal/lineobject", "keys"},
-		"archive/archivetest": {"internal/lineobject", "keys", "archive", "archive/devserver"},
+		"archive/archivetest": {"internal/lineobject", "keys", "archive", "archive/devserver", "internal/leaks"},
 		"internal/config":     {"internal/lineobject", "keys", "archive", "archive/s3lock"},
 		"internal/rotate":     {"internal/lineobject", "keys", "keys/secretsmanager", "archive"},
 	} {
