@@ -59,7 +59,7 @@ func TestDirection(t *testing.T) {
 func TestCommands(t *testing.T) {
 	for _, command := range []string{"cmd/wormlog", "cmd/wormlog-lambda"} {
 		for _, dep := range dependencies(t, command) {
-			if dep == "testing" || dep == module+"archive/devserver" || dep == module+"archive/archivetest" {
+			if dep == "testing" || dep == module+"archive/devserver" || dep == module+"archive/archivetest" || dep == module+"internal/leaks" {
 				t.Errorf("%s links %s", command, dep)
 			}
 		}
