@@ -90,6 +90,7 @@ func setUpScript(env *testscript.Env) error {
 //	dev secret VERB NAME [FILE] the secret's value is saved to the file, put from it; the secret is emptied, deleted, scheduled
 //	dev sync DIR                the current version of every object is copied to the directory
 //	dev copies DIR              … and so is every verification copy
+//	dev amnesia                 every secret is deleted, without recovery
 //	[!] dev empty               nothing is in the bucket
 func dev(ts *testscript.TestScript, neg bool, args []string) {
 	s := ts.Value("server").(*scriptServer)
@@ -165,6 +166,10 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		syncTo(ts, s, arg(1))
 	case "copies":
 		copiesTo(ts, s, arg(1))
+	case "amnesia":
+		for _, name := range secretNames(ts, s) {
+			ts.Check(changeSecret(secretsOf(s.Server), "delete", name, ""))
+		}
 	case "empty":
 		list, err := raw.Versions(testBucket, "")
 		ts.Check(err)

@@ -29,18 +29,24 @@ func syncTo(ts *testscript.TestScript, s *scriptServer, dir string) {
 
 // copiesTo writes every verification copy to a file of a directory.
 func copiesTo(ts *testscript.TestScript, s *scriptServer, dir string) {
-	c := secretsOf(s.Server)
-	list, err := c.ListSecrets(context.Background(), &sm.ListSecretsInput{})
-	ts.Check(err)
-	for _, entry := range list.SecretList {
-		_, id, ok := strings.Cut(*entry.Name, "/verification/")
+	for _, name := range secretNames(ts, s) {
+		_, id, ok := strings.Cut(name, "/verification/")
 		if !ok {
 			continue
 		}
-		value, err := secretValue(c, *entry.Name)
+		value, err := secretValue(secretsOf(s.Server), name)
 		ts.Check(err)
 		writeFile(ts, filepath.Join(dir, id+".json"), []byte(value))
 	}
+}
+
+func secretNames(ts *testscript.TestScript, s *scriptServer) (names []string) {
+	list, err := secretsOf(s.Server).ListSecrets(context.Background(), &sm.ListSecretsInput{})
+	ts.Check(err)
+	for _, entry := range list.SecretList {
+		names = append(names, *entry.Name)
+	}
+	return names
 }
 
 func writeFile(ts *testscript.TestScript, path string, b []byte) {
