@@ -104,7 +104,7 @@ func (s *session) record(ctx context.Context, l *archive.Log, key *keys.SigningK
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, archive.ErrUncertain) || errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+	if errors.Is(err, archive.ErrUncertain) || ctx.Err() != nil {
 		err = withHint(fmt.Errorf("whether the act is in the archive is not known: %w", cmp.Or(context.Cause(ctx), err)), "run it again: an act that is there twice says no more than once")
 	}
 	return exit(exitNo, err)

@@ -13,6 +13,6 @@ func (a *app) keysCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.keysListCommand(), a.keysCurrentCommand(), a.rotateCommand(), a.replaceCommand(), a.affectedCommand(),
-		a.retireCommand(), a.compromiseCommand(), a.keysExportCommand())
+		a.retireCommand(), a.compromiseCommand(), a.countersignCommand(), a.keysExportCommand())
 	return c
 }

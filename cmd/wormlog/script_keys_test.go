@@ -30,6 +30,18 @@ func backdateAll(s *devserver.Server, by time.Duration, prefix string) error {
 	return err
 }
 
+// copyTo copies every object to a bucket of its own, without versions, dates and locks.
+func copyTo(s *devserver.Server, bucket string) error {
+	list, err := s.Raw().Versions(testBucket, "")
+	err = errors.Join(err, s.CreateBucket(bucket, true))
+	for _, v := range list {
+		body, bodyErr := s.Raw().Body(testBucket, v.Key, v.VersionID)
+		_, putErr := s.Raw().PutVersion(bucket, devserver.Version{Key: v.Key, Body: body})
+		err = errors.Join(err, bodyErr, putErr)
+	}
+	return err
+}
+
 // devSecret does with a secret what its owner's administrators, and thieves, do.
 func devSecret(ts *testscript.TestScript, s *scriptServer, verb, name, file string) {
 	c := secretsOf(s.Server)
