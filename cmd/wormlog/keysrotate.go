@@ -81,9 +81,6 @@ func (s *session) rotate(ctx context.Context, l *archive.Log) error {
 	if err := s.rightSecret(ctx, l); err != nil {
 		return err
 	}
-	if err := s.trustedOnline(ctx, l); err != nil {
-		return err
-	}
 	job, err := s.rotation(ctx, l)
 	if err != nil {
 		return err
@@ -108,23 +105,6 @@ func (s *session) rightSecret(ctx context.Context, l *archive.Log) error {
 	if err == nil && r.Streams != s.Writer+".*" {
 		return withHint(fmt.Errorf("secret %s holds a key for the streams %s, and the writer is %s", name, r.Streams, s.Writer),
 			"name the signing_secret of this writer, or the writer that the secret is for")
-	}
-	return nil
-}
-
-// trustedOnline refuses to have a compromised key vouch for new ones: they would be compromised from the beginning.
-func (s *session) trustedOnline(ctx context.Context, l *archive.Log) error {
-	id, err := s.onlineKey(ctx, l)
-	if err != nil {
-		return err
-	}
-	states, err := s.keyReports(ctx, l, true)
-	if err != nil {
-		return err
-	}
-	if since := compromisedSince(states, id); !since.IsZero() {
-		return withHint(fmt.Errorf("the online key %s counts as compromised since %s, and with it every key that it vouches for", id, since),
-			"`wormlog keys replace online --recovery-key FILE` makes another, which can vouch for new keys")
 	}
 	return nil
 }
