@@ -115,7 +115,7 @@ func (e *example) openManifests(t *testing.T) {
 func (e *example) openRecord(t *testing.T) {
 	t.Helper()
 	var err error
-	if e.record, err = e.log.ParseRecord(e.keyID, readExample(t, "archive/"+archive.RecordKey(e.keyID))); err != nil {
+	if e.record, err = e.log.ParseRecord(t.Context(), nil, e.keyID, readExample(t, "archive/"+archive.RecordKey(e.keyID))); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -7,6 +7,9 @@ import "log/slog"
 // ErrRecordName is the error of a key record that is not what its name says.
 var ErrRecordName = errRecordName
 
+// ErrUnknownSigner is the error of a key record that a key signed of which there is no record.
+var ErrUnknownSigner = errUnknownSigner
+
 // DecodeSegment decodes a segment as a verifier does.
 func DecodeSegment(b []byte, limit uint64) ([]byte, error) {
 	d, err := newSegmentDecoder()

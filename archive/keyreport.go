@@ -130,7 +130,7 @@ func (v *verifier) whyNotBelieved(k *keyState) string {
 			return f.Detail
 		}
 	}
-	return "it counts as absent"
+	return "it counts as absent: " + k.refused
 }
 
 // retired says whether a key has been retired by now.

@@ -199,9 +199,6 @@ func Retain(now time.Time, days uint64) time.Time {
 	return day
 }
 
-// recordMarginDays is how much longer than the retention a key record is locked.
-const recordMarginDays = 180
-
 // Create writes log.json, locked to the policy's cap, and reads it back when another write was there first. ErrExists:
 // the prefix holds a different log already.
 func (l *Log) Create(ctx context.Context, s Store) (Placed, error) {
@@ -210,16 +207,6 @@ func (l *Log) Create(ctx context.Context, s Store) (Placed, error) {
 		return Placed{}, err
 	}
 	return put(ctx, s, GenesisKey, l.Bytes, "application/x-ndjson", Retain(now, l.Retention.MaxDays))
-}
-
-// CreateRecord publishes a key record, locked 180 days longer than the retention.
-func (l *Log) CreateRecord(ctx context.Context, s Store, id keys.ID, record []byte) (Placed, error) {
-	now, err := s.Now(ctx)
-	if err != nil {
-		return Placed{}, err
-	}
-	days := min(l.Retention.Days+recordMarginDays, MaxRetentionDays)
-	return put(ctx, s, RecordKey(id), record, "application/x-ndjson", Retain(now, days))
 }
 
 // OpenLog reads log.json, checks it and compares it with the pinned log ID; an empty pin skips the comparison, and the
@@ -277,43 +264,3 @@ func findVersion(ctx context.Context, s Store, key string, right func([]byte) bo
 
 // ErrWrongLog: something belongs to another log than the one pinned.
 var ErrWrongLog = errors.New("wrong log")
-
-var errRecordName = errors.New("a key record is named by its own hash")
-
-// Record reads a key record and checks that an authority of this log signed it. As OpenLog it passes by what was put over
-// it.
-func (l *Log) Record(ctx context.Context, s Store, id keys.ID) (keys.Record, error) {
-	named := func(b []byte) bool { return lineobject.HexDigest(lineobject.FirstLine(b))[:len(id)] == string(id) }
-	b, err := findVersion(ctx, s, RecordKey(id), named)
-	if err != nil {
-		return keys.Record{}, fmt.Errorf("reading key record %s: %w", id, err)
-	}
-	return l.ParseRecord(id, b)
-}
-
-// ParseRecord checks a key record's bytes against its name, this log and the authority that must have signed it: the
-// recovery authority for records of the roles authority and online, else the online one.
-func (l *Log) ParseRecord(id keys.ID, b []byte) (keys.Record, error) {
-	if got := lineobject.HexDigest(lineobject.FirstLine(b))[:32]; got != string(id) {
-		return keys.Record{}, fmt.Errorf("%w: %w: key record %s hashes to %s", ErrMalformed, errRecordName, id, got)
-	}
-	r, o, err := keys.ParseRecord(b)
-	if errors.Is(err, ErrUnknownFormat) {
-		return r, fmt.Errorf("key record %s: %w", id, err)
-	}
-	if err != nil {
-		return r, fmt.Errorf("key record %s: %w: %w", id, ErrMalformed, err)
-	}
-	if r.LogID != l.ID {
-		return r, fmt.Errorf("key record %s: %w: it is of log %s", id, ErrWrongLog, r.LogID)
-	}
-	name := OnlineAuthority
-	if r.Role.NeedsRecovery() {
-		name = RecoveryAuthority
-	}
-	a, _ := l.Authority(name)
-	if err := keys.VerifyLine(keys.KindKey, l.ID, a.ID(), a.PublicKey, o); err != nil {
-		return r, fmt.Errorf("key record %s: not signed by the %s authority: %w", id, name, err)
-	}
-	return r, nil
-}

@@ -29,7 +29,8 @@ func readAuthority(ctx context.Context, s Store, id keys.LogID) (*authorityView,
 		return nil, err
 	}
 	v := newVerifier(c, now)
-	v.collecting = &takenActs{kept: &keptObjects{byKey: map[string]TrustObject{}}}
+	v.collecting = newTakenActs()
+	v.collecting.kept = &keptObjects{byKey: map[string]TrustObject{}}
 	if v.pins, err = newPins(&VerifyConfig{}); err != nil {
 		return nil, err
 	}
@@ -40,7 +41,9 @@ func readAuthority(ctx context.Context, s Store, id keys.LogID) (*authorityView,
 	v.segments = newSegmentPool(ctx, v)
 	v.walk(ctx, authorityArea)
 	v.segments.wait()
-	return &authorityView{verifier: v, acts: v.collecting.inForce()}, ctx.Err()
+	v.acts = v.inForce(v.collecting)
+	v.judgeUnvouched()
+	return &authorityView{verifier: v, acts: v.acts}, ctx.Err()
 }
 
 // unsure returns the findings that keep acts, or anything at all, from being known, acknowledged ones left out; and apart

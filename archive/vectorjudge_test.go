@@ -94,6 +94,7 @@ func class(err error) string {
 		{"unknown-format", []error{archive.ErrUnknownFormat}},
 		{"malformed", []error{archive.ErrMalformed}},
 		{"wrong-log", []error{archive.ErrWrongLog}},
+		{"unknown-key", []error{archive.ErrUnknownSigner}},
 		{"bad-signature", []error{keys.ErrBadSignature}},
 		{"chain-broken", []error{errChain}},
 		{"tree-mismatch", []error{errTree}},
@@ -124,6 +125,36 @@ func (o oneObject) Get(context.Context, string, string, int64) ([]byte, archive.
 func (o oneObject) Versions(context.Context, string, string) iter.Seq2[archive.Version, error] {
 	return func(yield func(archive.Version, error) bool) {
 		yield(archive.Version{Key: archive.GenesisKey, VersionID: "1", IsLatest: true}, nil)
+	}
+}
+
+// recordStore is a store that holds nothing but key records.
+type recordStore struct {
+	archive.Store
+	bodies map[string][]byte
+}
+
+// records is the store of key records under their names.
+func records(stored []string) recordStore {
+	r := recordStore{bodies: map[string][]byte{}}
+	for _, s := range stored {
+		id := lineobject.HexDigest(lineobject.FirstLine([]byte(s)))[:32]
+		r.bodies[archive.RecordKey(keys.ID(id))] = []byte(s)
+	}
+	return r
+}
+
+func (r recordStore) Get(_ context.Context, key, _ string, _ int64) ([]byte, archive.Object, error) {
+	b, ok := r.bodies[key]
+	if !ok {
+		return nil, archive.Object{}, archive.ErrNotFound
+	}
+	return b, archive.Object{Key: key}, nil
+}
+
+func (r recordStore) Versions(_ context.Context, key, _ string) iter.Seq2[archive.Version, error] {
+	return func(yield func(archive.Version, error) bool) {
+		yield(archive.Version{Key: key, VersionID: "1", IsLatest: true}, nil)
 	}
 }
 
@@ -171,7 +202,7 @@ func readExample(t *testing.T, path string) []byte {
 }
 
 func judgeRecord(t *testing.T, v *vectors.Vector) ([]byte, error) {
-	r, err := exampleLog(t).ParseRecord(keys.ID(v.Name), v.Bytes())
+	r, err := exampleLog(t).ParseRecord(t.Context(), records(v.Records), keys.ID(v.Name), v.Bytes())
 	if err != nil {
 		return nil, err
 	}

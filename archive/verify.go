@@ -134,6 +134,7 @@ type verifier struct {
 	sought     map[keys.ID]bool // keys that were looked for again
 	supposed   map[keys.ID]bool // keys that count as compromised because the caller supposes so
 	scopes     map[keys.ID]*CompromisedKey
+	unvouched  map[keys.ID][]keys.ID // key records by the key that signed them, of which there is no record
 
 	sampled atomic.Bool // a segment was read
 
@@ -194,7 +195,7 @@ func (v *verifier) complete(ctx context.Context) (*Report, error) {
 func newVerifier(c VerifyConfig, now time.Time) *verifier {
 	return &verifier{
 		VerifyConfig: c, now: now, reported: map[reportedKey]bool{}, refs: newRefs(), keyring: map[keys.ID]*keyState{},
-		acts: newActs(), unlisted: map[string]bool{}, continued: map[string]bool{}, sought: map[keys.ID]bool{},
+		acts: newActs(), unlisted: map[string]bool{}, continued: map[string]bool{}, sought: map[keys.ID]bool{}, unvouched: map[keys.ID][]keys.ID{},
 		supposed: map[keys.ID]bool{}, scopes: map[keys.ID]*CompromisedKey{},
 		report: &Report{
 			Format: Format, Home: c.Store.Home(), Genesis: genesisUnpinned, Placement: PlacementHome, Tail: tailUnpinned,
@@ -238,6 +239,7 @@ func (v *verifier) run(ctx context.Context) error {
 		v.judgeUnreferenced(ctx)
 	}
 	v.segments.wait()
+	v.judgeUnvouched()
 	v.judgeAnchors()
 	v.judgeRotation()
 	v.pins.finish(ctx, v)

@@ -14,11 +14,13 @@ import (
 // acts is what the authority and the custodian have recorded, as far as it bears on a verification. It is complete
 // before data streams are judged.
 type acts struct {
-	compromised   map[keys.ID]time.Time // since, the earliest if there are several
+	compromised   map[keys.ID]time.Time // since, the earliest if there are several; of authorities too
+	inherited     map[keys.ID]keys.ID   // the compromised authority because of which alone a key counts as compromised
 	retired       map[keys.ID]time.Time
 	countersigned map[countersign]Hash
-	acknowledged  map[Acknowledged]bool // without reason
-	policies      []datedPolicy         // ascending
+	covering      map[string][]countersign // those of countersigned, by control stream
+	acknowledged  map[Acknowledged]bool    // without reason
+	policies      []datedPolicy            // ascending
 	holds         map[string]hold
 	extended      []RetentionExtended
 	disposed      map[string]disposal
@@ -62,7 +64,8 @@ func (d disposal) refusal(h Head) string {
 
 func newActs() *acts {
 	return &acts{
-		compromised: map[keys.ID]time.Time{}, retired: map[keys.ID]time.Time{}, countersigned: map[countersign]Hash{},
+		compromised: map[keys.ID]time.Time{}, inherited: map[keys.ID]keys.ID{}, retired: map[keys.ID]time.Time{},
+		countersigned: map[countersign]Hash{}, covering: map[string][]countersign{},
 		acknowledged: map[Acknowledged]bool{}, holds: map[string]hold{}, disposed: map[string]disposal{}, named: map[keys.ID]bool{},
 	}
 }
@@ -80,7 +83,7 @@ func (v *verifier) collectActs(ctx context.Context) error {
 	noPins, _ := newPins(&VerifyConfig{})
 	first := &verifier{
 		VerifyConfig: c, log: v.log, now: v.now, placement: v.placement, keyring: v.keyring, refs: newRefs(),
-		acts: newActs(), collecting: &takenActs{}, reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
+		acts: newActs(), collecting: newTakenActs(), reported: map[reportedKey]bool{}, report: &Report{}, pins: noPins,
 		unlisted: map[string]bool{}, continued: map[string]bool{}, keysCut: v.keysCut,
 	}
 	first.Progress, first.OnAffected = nil, nil
@@ -90,7 +93,7 @@ func (v *verifier) collectActs(ctx context.Context) error {
 	}
 	first.segments.wait()
 	first.collecting.list = append(first.collecting.list, trusted...)
-	v.acts = first.collecting.inForce()
+	v.acts = v.inForce(first.collecting)
 	return v.suppose(first.collecting)
 }
 
@@ -102,13 +105,30 @@ type takenAct struct {
 	date      time.Time // of the manifest that committed it, by the store's clock
 	dated     bool      // that clock counts
 	timestamp string    // of the entry
+	stream    string
+	sequence  uint64 // of the manifest
 }
 
-// takenActs are the acts of the control streams, as workers come upon them.
+// takenActs are the acts of the control streams, as workers come upon them, and the hashes of the manifests of those
+// streams, as far as none is missing.
 type takenActs struct {
-	mu   sync.Mutex
-	list []takenAct
-	kept *keptObjects // the believed objects themselves, for a trust file; nil if they are not wanted
+	mu        sync.Mutex
+	list      []takenAct
+	kept      *keptObjects           // the believed objects themselves, for a trust file; nil if they are not wanted
+	manifests map[manifestPlace]Hash // of the walking goroutine
+}
+
+func newTakenActs() *takenActs { return &takenActs{manifests: map[manifestPlace]Hash{}} }
+
+type manifestPlace struct {
+	stream   string
+	sequence uint64
+}
+
+// holds says whether a manifest is there as it was countersigned, and all before it are.
+func (t *takenActs) holds(c countersign, h Hash) bool {
+	known, ok := t.manifests[manifestPlace{c.stream, c.sequence}]
+	return ok && known == h
 }
 
 func (t *takenActs) add(a takenAct) {
@@ -118,8 +138,9 @@ func (t *takenActs) add(a takenAct) {
 }
 
 // inForce puts the acts together in the order of their entries. Those that a key signed after it was compromised, or not
-// provably before, have no force, but for the compromises themselves: declaring one can only lessen what is believed.
-func (t *takenActs) inForce() *acts {
+// provably before, have no force unless they are countersigned, but for the compromises themselves: declaring one can only
+// lessen what is believed.
+func (v *verifier) inForce(t *takenActs) *acts {
 	slices.SortStableFunc(t.list, func(a, b takenAct) int { return strings.Compare(a.timestamp, b.timestamp) })
 	a := newActs()
 	for _, x := range t.list {
@@ -127,13 +148,90 @@ func (t *takenActs) inForce() *acts {
 			a.apply(x)
 		}
 	}
+	for id := range v.keyring {
+		a.inherit(v, id)
+	}
+	a.applyCountersignatures(t)
 	for _, x := range t.list {
-		since, bad := a.compromised[x.key]
-		if x.entryType != ActKeyCompromised && (!bad || x.dated && x.date.Before(since)) {
+		if x.entryType != ActKeyCompromised && x.entryType != ActCountersigned && a.believes(t, x) {
 			a.apply(x)
 		}
 	}
 	return a
+}
+
+// applyCountersignatures applies those that are in force, again and again: one may give force to others.
+func (a *acts) applyCountersignatures(t *takenActs) {
+	var waiting []takenAct
+	for _, x := range t.list {
+		if x.entryType == ActCountersigned {
+			waiting = append(waiting, x)
+		}
+	}
+	for before := -1; len(waiting) != before; {
+		before = len(waiting)
+		waiting = slices.DeleteFunc(waiting, func(x takenAct) bool {
+			ok := a.believes(t, x)
+			if ok {
+				a.apply(x)
+			}
+			return ok
+		})
+	}
+}
+
+// believes says whether an act was signed by a key that was not compromised then, or is countersigned. Where the store's
+// dates do not count, nothing was signed before.
+func (a *acts) believes(t *takenActs, x takenAct) bool {
+	since, bad := a.compromised[x.key]
+	if !bad || x.dated && x.date.Before(since) {
+		return true
+	}
+	return slices.ContainsFunc(a.covering[x.stream], func(c countersign) bool {
+		return a.answers(c.key, x.key) && c.sequence >= x.sequence && t.holds(c, a.countersigned[c])
+	})
+}
+
+// answers says whether a countersignature for the key named settles the compromise of another: the same key, or one that
+// is doubted only because the key named signed its record.
+func (a *acts) answers(named, key keys.ID) bool { return named == key || a.inherited[key] == named }
+
+// countersigns says whether a manifest is countersigned for a key.
+func (a *acts) countersigns(key keys.ID, stream string, sequence uint64, h Hash) bool {
+	for _, id := range []keys.ID{key, a.inherited[key]} {
+		if known, ok := a.countersigned[countersign{id, stream, sequence}]; ok && known == h {
+			return true
+		}
+	}
+	return false
+}
+
+// inherit has a key count as compromised if the authority that signed its record does, and S3 does not date the record
+// before that. Authorities come first, as they are two deep at most: recovery, and a key of role online.
+func (a *acts) inherit(v *verifier, id keys.ID) {
+	k := v.knownKey(id)
+	if k == nil || k.signer == "" {
+		return
+	}
+	if k.voucher != nil {
+		a.inherit(v, k.signer)
+	}
+	since, bad := a.compromised[k.signer]
+	if !bad || v.dated(k.object) && k.object.LastModified.Before(since) {
+		return
+	}
+	known, already := a.compromised[id]
+	if already && !since.Before(known) {
+		return
+	}
+	a.compromised[id] = since
+	if already && a.inherited[id] == "" {
+		return // an act names the key itself, and must be answered
+	}
+	a.inherited[id] = k.signer
+	if cause := a.inherited[k.signer]; cause != "" {
+		a.inherited[id] = cause
+	}
 }
 
 func (a *acts) apply(x takenAct) {
@@ -150,7 +248,11 @@ func (a *acts) apply(x takenAct) {
 	case *Countersigned:
 		a.named[act.KeyID] = true
 		for _, h := range act.Heads {
-			a.countersigned[countersign{act.KeyID, h.Stream, h.Sequence}] = h.SHA256
+			c := countersign{act.KeyID, h.Stream, h.Sequence}
+			a.countersigned[c] = h.SHA256
+			if n, err := ParseStreamName(h.Stream); err == nil && n.Role() != keys.RoleWriter {
+				a.covering[h.Stream] = append(a.covering[h.Stream], c)
+			}
 		}
 	case *Acknowledged:
 		a.acknowledged[Acknowledged{Code: act.Code, Key: act.Key, VersionID: act.VersionID}] = true

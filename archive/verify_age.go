@@ -98,8 +98,7 @@ func (v *verifier) dropCountersigned(s *streamState, c *candidate) {
 
 // countersigned says whether a countersignature in force names this manifest for the key.
 func (v *verifier) countersigned(id keys.ID, s *streamState, c *candidate) bool {
-	h, ok := v.acts.countersigned[countersign{id, s.name.String(), c.manifest.Sequence}]
-	return ok && h == c.hash
+	return v.acts.countersigns(id, s.name.String(), c.manifest.Sequence, c.hash)
 }
 
 // judgeRetired reports a retired key that went on signing: for a day that is a cached bundle.

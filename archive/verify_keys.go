@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,11 +14,14 @@ import (
 
 // keyState is what a run knows of one key record (and, under the empty ID, of genesis).
 type keyState struct {
-	key    string // the object's key
-	object Object
-	record keys.Record
-	usable bool // signed by an authority of this log
-	unread bool // not usable because it could not be read
+	key     string // the object's key
+	object  Object
+	record  keys.Record
+	signer  keys.ID   // that signed the record, once its signature holds
+	voucher *keyState // the record of that key; nil if genesis names it
+	usable  bool      // signed by whoever may sign such records in this log
+	unread  bool      // not usable because it, or what vouches for it, could not be read
+	refused string    // why it is not usable
 
 	mu       sync.Mutex
 	promise  time.Time // the latest retain-until of anything that this key vouches for
@@ -30,24 +34,35 @@ type keyState struct {
 	use KeyUse // what it signed; of the walking goroutine
 }
 
-// hold records that an open case holds evidence that needs this key.
+// hold records that an open case holds evidence that needs this key, and with it the one that vouches for it.
 func (k *keyState) hold() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.held = true
-}
-
-// vouches records that evidence retained until t needs this key.
-func (k *keyState) vouches(t time.Time) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if t.After(k.promise) {
-		k.promise = t
+	for ; k != nil; k = k.voucher {
+		k.mu.Lock()
+		k.held = true
+		k.mu.Unlock()
 	}
 }
 
-// loadKeys reads and judges every key record.
+// vouches records that evidence retained until t needs this key, and with it the one that vouches for it.
+func (k *keyState) vouches(t time.Time) {
+	for ; k != nil; k = k.voucher {
+		k.mu.Lock()
+		if t.After(k.promise) {
+			k.promise = t
+		}
+		k.mu.Unlock()
+	}
+}
+
+// loadKeys reads and judges every key record: first those that genesis's authorities signed, and when all keys of role
+// online are known, in whatever order they were listed, the rest.
 func (v *verifier) loadKeys(ctx context.Context) {
+	type recordGroup struct {
+		id keys.ID
+		group
+	}
+	var vouched []recordGroup
+	l := &keyLoader{verifier: v, waiting: map[keys.ID]bool{}}
 	v.keysCut = !v.list(ctx, keysPrefix, "", func(g group) bool {
 		name, ok := strings.CutSuffix(strings.TrimPrefix(g.key, keysPrefix), ".json")
 		id := keys.ID(name)
@@ -55,9 +70,18 @@ func (v *verifier) loadKeys(ctx context.Context) {
 			v.judgeStranger(g)
 			return true
 		}
-		v.loadKey(ctx, id, g)
+		if !l.load(ctx, id, g) {
+			l.waiting[id] = true
+			vouched = append(vouched, recordGroup{id, g})
+		}
 		return ctx.Err() == nil
 	})
+	l.last = true
+	for _, r := range vouched {
+		if ctx.Err() == nil {
+			l.load(ctx, r.id, r.group)
+		}
+	}
 }
 
 // learnKeys loads the records of the keys of a manifest that was written while this run was under way: they may be as new.
@@ -87,7 +111,7 @@ func (v *verifier) learnKey(ctx context.Context, id keys.ID) {
 	v.sought[id] = true
 	v.list(ctx, RecordKey(id), "", func(g group) bool {
 		if g.key == RecordKey(id) {
-			v.loadKey(ctx, id, g)
+			(&keyLoader{verifier: v, last: true}).load(ctx, id, g)
 		}
 		return false
 	})
@@ -98,56 +122,6 @@ func (v *verifier) knownKey(id keys.ID) *keyState {
 	v.keysMu.RLock()
 	defer v.keysMu.RUnlock()
 	return v.keyring[id]
-}
-
-// loadKey judges a key record. It is in the keyring once it is judged.
-func (v *verifier) loadKey(ctx context.Context, id keys.ID, g group) {
-	k := &keyState{key: g.key}
-	defer func() {
-		v.keysMu.Lock()
-		defer v.keysMu.Unlock()
-		v.keyring[id] = k
-	}()
-	originals := g.originals()
-	if len(originals) == 0 {
-		v.find(CodeRecordMissing, g.key, g.versions[0].VersionID, "the key record is deleted: only delete markers are left of it")
-		return
-	}
-	var refusal error
-	for _, ver := range originals {
-		b, o, err := v.get(ctx, g.key, ver.VersionID, keys.MaxRecord)
-		if err != nil && !errors.Is(err, ErrTooLarge) {
-			v.find(CodeReadFailed, g.key, ver.VersionID, "it could not be read: %v", err)
-			k.unread = true
-			return
-		}
-		if err == nil {
-			k.record, err = v.log.ParseRecord(id, b)
-		}
-		if err == nil {
-			k.object = o
-			v.keep(o, b)
-			k.usable = v.judgeExt(g.key, o.VersionID, k.record.Ext)
-			v.judgeOthers(g, o.VersionID)
-			return
-		}
-		if refusal == nil {
-			refusal = err
-		}
-	}
-	v.find(recordRefusal(refusal), g.key, originals[0].VersionID, "it counts as absent: %v", refusal)
-}
-
-func recordRefusal(err error) Code {
-	switch {
-	case errors.Is(err, errRecordName):
-		return CodeRecordAltered
-	case errors.Is(err, keys.ErrUnknownFormat), errors.Is(err, ErrUnknownFormat):
-		return CodeFormat
-	case errors.Is(err, keys.ErrBadSignature), errors.Is(err, ErrWrongLog):
-		return CodeRecordUnsigned
-	}
-	return CodeRecordAltered
 }
 
 // use is how a key is about to be used: by which stream, when by S3's own date, on which object.
@@ -165,9 +139,9 @@ func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason 
 		code, reason = v.absentKey(id)
 		return nil, code, reason
 	case k.unread:
-		return nil, CodeReadFailed, fmt.Sprintf("the key record %s could not be read", id)
+		return nil, CodeReadFailed, fmt.Sprintf("the key record %s could not be read: %s", id, k.refused)
 	case !k.usable:
-		return nil, CodeStreamUnverified, fmt.Sprintf("the key record %s could not be used", id)
+		return nil, CodeStreamUnverified, fmt.Sprintf("the key record %s could not be used: %s", id, k.refused)
 	case k.record.Role != u.stream.Role():
 		return nil, CodeKeyRole, fmt.Sprintf("the key %s has the role %s, but the stream is for the role %s", id, k.record.Role, u.stream.Role())
 	case !k.record.Covers(u.stream.String()):
@@ -175,16 +149,17 @@ func (v *verifier) usableKey(id keys.ID, u use) (k *keyState, code Code, reason 
 	case v.placement == PlacementHome && v.dated(k.object) && u.date.Add(clockSkew).Before(k.object.LastModified):
 		return nil, CodeKeyEarly, fmt.Sprintf("the key record %s was published %s, after this was written %s",
 			id, k.object.LastModified.UTC().Format(secondLayout), u.date.UTC().Format(secondLayout))
+	case v.vouchedEarly(k):
+		return nil, CodeKeyEarly, fmt.Sprintf("the key record %s was published %s, before the record of the key %s, which signed it, was on %s",
+			id, k.object.LastModified.UTC().Format(secondLayout), k.signer, k.voucher.object.LastModified.UTC().Format(secondLayout))
 	}
 	return k, "", ""
 }
 
 // absentKey says what it means that there is no record of a key.
 func (v *verifier) absentKey(id keys.ID) (code Code, reason string) {
-	for _, a := range v.log.Authorities {
-		if a.ID() == id {
-			return CodeKeyRole, fmt.Sprintf("the key %s is that of the %s authority, which signs genesis and key records only", id, a.Name)
-		}
+	if a, ok := v.log.authorityNamed(id); ok {
+		return CodeKeyRole, fmt.Sprintf("the key %s is that of the %s authority, which signs genesis and key records only", id, a.Name)
 	}
 	switch {
 	case v.keysCut:
@@ -195,10 +170,11 @@ func (v *verifier) absentKey(id keys.ID) (code Code, reason string) {
 	return CodeKeyUnknown, fmt.Sprintf("there is no key record %s", id)
 }
 
-// judgeLostKeys reports the key records that are not there although the authority's acts prove that they were.
+// judgeLostKeys reports the key records that are not there although the authority's acts prove that they were, or although
+// they ought to vouch for others that are. Authorities that genesis names have none.
 func (v *verifier) judgeLostKeys() {
 	for id := range v.acts.named {
-		if v.keyring[id] == nil && !v.keysCut {
+		if _, authority := v.log.authorityNamed(id); !authority && v.knownKey(id) == nil && !v.keysCut {
 			v.find(CodeRecordMissing, RecordKey(id), "", "the key record is gone; an act of the authority names it")
 		}
 	}
@@ -208,6 +184,17 @@ func (v *verifier) judgeLostKeys() {
 // of a replica.
 func (v *verifier) dated(o Object) bool {
 	return o.stated || v.placement == PlacementHome && !o.Replica
+}
+
+// judgeUnvouched reports the keys of which no record was found although they signed others. It may have been lost, or the
+// others are forged: that cannot be told apart.
+func (v *verifier) judgeUnvouched() {
+	for signer, records := range v.unvouched {
+		if v.knownKey(signer) == nil && v.acts.names(signer) {
+			continue // reported as lost
+		}
+		v.find(CodeKeyUnknown, RecordKey(signer), "", "there was no record of this key, which signed %s, one of %d key records: they cannot be believed", RecordKey(slices.Min(records)), len(records))
+	}
 }
 
 // verificationCopy returns what the HMACs of a key are checked with, nil if they cannot be. It asks once a run.

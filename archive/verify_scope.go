@@ -148,7 +148,7 @@ func (v *verifier) suppose(taken *takenActs) error {
 		taken.add(takenAct{act: &act, entryType: ActKeyCompromised, date: v.now})
 	}
 	known := v.acts.compromised
-	v.acts = taken.inForce()
+	v.acts = v.inForce(taken)
 	for id, since := range v.acts.compromised {
 		if t, ok := known[id]; !ok || since.Before(t) {
 			v.supposed[id] = true

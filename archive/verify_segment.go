@@ -23,6 +23,7 @@ type segmentTask struct {
 	ref       SegmentRef
 	date      time.Time  // of the manifest, by the store's clock
 	dated     bool       // that clock counts
+	sequence  uint64     // of the manifest
 	byHash    bool       // the stream's signatures cannot be judged: only what a hash pins is
 	promise   time.Time  // until when it must be locked
 	held      bool       // an open case holds it
@@ -453,7 +454,7 @@ func (c *contentCheck) judgeMeaning(l *Line) {
 		return
 	}
 	if c.collecting != nil && !c.task.byHash { // what nobody signed is no act
-		c.collecting.add(takenAct{act, string(l.Type), keys.ID(l.KeyID), c.task.date, c.task.dated, string(l.Timestamp)})
+		c.collecting.add(takenAct{act, string(l.Type), keys.ID(l.KeyID), c.task.date, c.task.dated, string(l.Timestamp), c.name, c.task.sequence})
 	}
 }
 

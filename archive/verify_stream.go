@@ -200,6 +200,9 @@ func (v *verifier) believe(ctx context.Context, s *streamState, c *candidate) {
 	s.last, s.chained, s.tree, s.final = c, true, m.Range(), m.Final
 	v.judgePromises(s, c)
 	v.pins.meet(v, s, c)
+	if v.collecting != nil && s.whole {
+		v.collecting.manifests[manifestPlace{s.name.String(), m.Sequence}] = c.hash
+	}
 	for i := range m.Segments {
 		s.latest = m.Segments[i].LastTimestamp.Time
 		v.follow(ctx, s, c, &m.Segments[i])
@@ -223,7 +226,7 @@ func (v *verifier) follow(ctx context.Context, s *streamState, c *candidate, ref
 		return
 	}
 	v.segments.add(ctx, &segmentTask{
-		stream: s.name, ref: *ref, date: c.date(), dated: v.dated(c.object) && !c.redated, interests: interests, byHash: s.noZero,
+		stream: s.name, ref: *ref, date: c.date(), dated: v.dated(c.object) && !c.redated, sequence: c.manifest.Sequence, interests: interests, byHash: s.noZero,
 		held: v.acts.held(s.name.String(), ref, v.now), promise: v.acts.promise(s.name.String(), ref),
 	})
 }

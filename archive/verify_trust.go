@@ -94,8 +94,8 @@ func (v *verifier) differing(key string, b []byte, err error) (Code, string) {
 		_, err = v.believeGenesis(b, err)
 		return refusedAs(err, CodeGenesisAltered)
 	case record && err == nil:
-		_, err = v.log.ParseRecord(id, b)
-		return refusedAs(err, recordRefusal(err))
+		_, err = v.log.checkRecord(id, b, v.knownVoucher)
+		return refusedAs(err, recordCode(err))
 	case record:
 		return CodeRecordAltered, err.Error()
 	case strings.HasPrefix(key, authorityArea+"manifests/"):

@@ -29,9 +29,10 @@ func (s *set) records(e *example) {
 	authority := role("authority")(x.line)
 	s.stored(x, "authority", "a key of role authority is signed by recovery", "", e.recovery.object("key", e.logID, authority))
 	s.stored(x, "authority-signed-online", "a key of role authority signed by online", badSignature, e.online.object("key", e.logID, authority))
+	s.recordsOfOnline(x, e, ed25519, role)
 	s.recordsInvalid(x, e, source, commitment)
 	s.recordsNamed(e)
-	for _, wrong := range []string{"custodian", "verifier", "authority"} {
+	for _, wrong := range []string{"custodian", "verifier", "authority", "online"} {
 		s.line(x, "role-"+wrong+"-hmac", "a key of role "+wrong+" that signs entries with HMAC", malformed, func(line string) string {
 			return replace(replace(line, `"writer"`, `"`+wrong+`"`), `"payments.*"`, `"`+wrong+`.*"`)
 		})
@@ -41,6 +42,57 @@ func (s *set) records(e *example) {
 		return replace(ed25519(replace(line, `"writer"`, `"custodian"`)), `"payments.*"`, `"verifier.*"`)
 	})
 	s.line(x, "ed25519-with-commitment", "a key that signs entries with Ed25519 has no commitment", malformed, swap(`"hmac-sha256"`, `"ed25519"`))
+}
+
+// recordsOfOnline adds records of keys of role online, and records that such keys signed.
+func (s *set) recordsOfOnline(x *subject, e *example, ed25519 edit, role func(string) edit) {
+	own := func(k key, line string) string { return replace(line, e.signer.public(), k.public()) }
+	online, authority := newKey(6), newKey(7)
+	onlineLine, authorityLine := own(online, role("online")(x.line)), own(authority, role("authority")(x.line))
+	online.id, authority.id = hexSum(onlineLine + "\n")[:32], hexSum(authorityLine + "\n")[:32]
+	onlineRecord := e.recovery.object("key", e.logID, onlineLine)
+	misvouched := e.online.object("key", e.logID, onlineLine)
+	other := ed25519(x.line)
+
+	s.stored(x, "online", "a key of role online is signed by recovery", "", onlineRecord)
+	s.stored(x, "online-signed-online", "a key of role online signed by online", badSignature, misvouched)
+	s.line(x, "online-one-stream", "a key of role online for one stream", malformed, func(line string) string {
+		return replace(role("online")(line), `"online.*"`, `"`+replace(stream, "payments", "online")+`"`)
+	})
+	s.line(x, "online-for-writer", "a key of role online for the streams of a writer", malformed,
+		func(line string) string { return replace(role("online")(line), `"online.*"`, `"payments.*"`) })
+
+	for _, c := range []struct {
+		name, description, class string
+		signer                   key
+		line                     string
+		records                  []string
+	}{
+		{"signed-by-online-key", "a writer's key, signed by a key of role online", "", online, other, []string{onlineRecord}},
+		{"signed-by-online-key-hmac", "a writer's key with HMAC, signed by a key of role online", "", online, x.line, []string{e.record, onlineRecord}},
+		{"custodian-signed-by-online-key", "a custodian's key, signed by a key of role online", "", online, role("custodian")(x.line), []string{onlineRecord}},
+		{"verifier-signed-by-online-key", "a verifier's key, signed by a key of role online", "", online, role("verifier")(x.line), []string{onlineRecord}},
+		{"authority-signed-by-online-key", "a key of role authority, signed by a key of role online", badSignature, online, role("authority")(x.line), []string{onlineRecord}},
+		{"online-signed-by-online-key", "a key of role online, signed by another one", badSignature, online, role("online")(x.line), []string{onlineRecord}},
+		{"signed-by-online-key-misvouched", "a writer's key, signed by a key of role online whose own record is not signed by recovery", badSignature, online, other, []string{misvouched}},
+		{"signed-by-unknown-key", "a writer's key, signed by a key of which there is no record", unknownKey, online, other, []string{e.record}},
+		{"signed-by-recovery", "a writer's key, signed by recovery", badSignature, e.recovery, other, nil},
+		{"signed-by-writer-key", "a writer's key, signed by another writer's key", badSignature, e.signer, other, []string{e.record}},
+		{"signed-by-authority-key", "a writer's key, signed by a key of role authority", badSignature, authority, other,
+			[]string{e.recovery.object("key", e.logID, authorityLine)}},
+	} {
+		s.recordIn(x, c.name, c.description, c.class, c.signer.object("key", e.logID, c.line), c.records)
+	}
+	forged := twoLines(other, online.id, e.online.sign(message("key", e.logID, online.id, other)))
+	s.recordIn(x, "signed-in-the-name-of-online-key", "a writer's key that names a key of role online, which did not sign it", badSignature, forged, []string{onlineRecord})
+}
+
+// recordIn adds a record that is judged in an archive with others.
+func (s *set) recordIn(x *subject, name, description, class, bytes string, others []string) {
+	v := Vector{Description: description, Input: bytes, Records: others, Error: class}
+	line, _, _ := strings.Cut(bytes, "\n")
+	x.frame(&v, line)
+	s.add(x.folder, name, v)
 }
 
 func (s *set) recordsInvalid(x *subject, e *example, source, commitment string) {

@@ -25,6 +25,8 @@ type Vector struct {
 	Repeat *Repeat `json:"repeat,omitempty"`
 	// Name is the name the object is found under: a log ID that is pinned, or a key ID.
 	Name string `json:"name,omitempty"`
+	// Records are the other key records of the archive that a key record is judged in.
+	Records []string `json:"records,omitempty"`
 	// KeyID and PublicKey are of the key that must have signed.
 	KeyID     string `json:"key_id,omitempty"`
 	PublicKey string `json:"public_key,omitempty"`
@@ -52,6 +54,7 @@ const (
 	unknownFormat = "unknown-format" // another release may read it
 	malformed     = "malformed"      // not what a writer produces
 	wrongLog      = "wrong-log"      // belongs to another log
+	unknownKey    = "unknown-key"    // signed by a key of which there is no record
 	badSignature  = "bad-signature"  // not signed by the key that must sign
 	chainBroken   = "chain-broken"   // does not follow the manifest before
 	treeMismatch  = "tree-mismatch"  // the trees do not add up
