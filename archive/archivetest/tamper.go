@@ -23,6 +23,7 @@ func Classes() []Class {
 		genesisClasses, recordClasses,
 		entryClasses, frameClasses, manifestClasses, signerClasses, // what needs a signing key as well
 		actClasses, runClasses,
+		onlineClasses, stolenClasses, authorityClasses, // who vouches for keys
 	)
 }
 

@@ -1,7 +1,9 @@
 package archivetest
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"slices"
 	"time"
 
 	"github.com/wormlog/wormlog/archive"
@@ -97,24 +99,28 @@ func recordAt(stream string, date time.Time, acts ...makeAct) func(t Tamperer, a
 
 func compromised(key string, since time.Time) makeAct {
 	return func(a *Archive) (string, archive.Act) {
-		return archive.ActKeyCompromised, &archive.KeyAct{KeyID: a.Keys[key].ID, Since: archive.Second{Time: since}, Reason: "found on a laptop"}
+		return archive.ActKeyCompromised, &archive.KeyAct{KeyID: a.id(key), Since: archive.Second{Time: since}, Reason: "found on a laptop"}
 	}
 }
 
 func retired(key string, since time.Time) makeAct {
 	return func(a *Archive) (string, archive.Act) {
-		return archive.ActKeyRetired, &archive.KeyAct{KeyID: a.Keys[key].ID, Since: archive.Second{Time: since}, Reason: "rotated"}
+		return archive.ActKeyRetired, &archive.KeyAct{KeyID: a.id(key), Since: archive.Second{Time: since}, Reason: "rotated"}
 	}
 }
 
 // countersigned signs the last heads of streams of the gateway key anew.
-func countersigned(streams ...string) makeAct {
+func countersigned(streams ...string) makeAct { return countersignedFor(GatewayKey, streams...) }
+
+// countersignedFor signs the last heads of streams anew, for a key or an authority.
+func countersignedFor(key string, streams ...string) makeAct {
 	return func(a *Archive) (string, archive.Act) {
-		act := &archive.Countersigned{KeyID: a.Keys[GatewayKey].ID, Reason: "compared with another copy"}
+		act := &archive.Countersigned{KeyID: a.id(key), Reason: "compared with another copy"}
 		for _, name := range streams {
 			h := a.Streams[name].head()
 			act.Heads = append(act.Heads, archive.CountersignedHead{Stream: h.Stream, Sequence: h.Sequence, SHA256: h.SHA256})
 		}
+		slices.SortFunc(act.Heads, func(x, y archive.CountersignedHead) int { return cmp.Compare(x.Stream, y.Stream) })
 		return archive.ActCountersigned, act
 	}
 }
