@@ -48,9 +48,8 @@ func findRecord(ctx context.Context, s Store, id keys.ID, check func([]byte) (ke
 
 // ParseRecord checks a key record's bytes against its name, this log and who must have signed it: for records of the roles
 // authority and online the recovery authority, for the others the online authority or a key of role online. Of such a key
-// the record is looked for in s, which is asked for nothing else. Errors about the record wrap ErrMalformed,
-// ErrUnknownFormat, ErrWrongLog or keys.ErrBadSignature; others say that the key which signed it is unknown, or could not
-// be looked for.
+// the record is looked for in s, which is asked for nothing else. Errors wrap ErrMalformed,
+// ErrUnknownFormat, ErrWrongLog or keys.ErrBadSignature, unless the record of that key could not be looked for.
 func (l *Log) ParseRecord(ctx context.Context, s Store, id keys.ID, b []byte) (keys.Record, error) {
 	return l.checkRecord(id, b, l.vouchers(ctx, s))
 }
@@ -132,8 +131,8 @@ func (l *Log) checkRecord(id keys.ID, b []byte, voucher findVoucher) (keys.Recor
 	}
 	if l.byGenesis(r, o) {
 		err = l.checkByGenesis(r, o)
-	} else {
-		err = l.checkByVoucher(o, voucher)
+	} else if err = l.checkByVoucher(o, voucher); err != nil {
+		err = fmt.Errorf("not signed by the %s authority nor by a key of role %s: %w", OnlineAuthority, keys.RoleOnline, err)
 	}
 	if err != nil {
 		return r, fmt.Errorf("key record %s: %w", id, err)
@@ -197,17 +196,17 @@ func (l *Log) checkByGenesis(r keys.Record, o lineobject.Object) error {
 func (l *Log) checkByVoucher(o lineobject.Object, voucher findVoucher) error {
 	signer := keys.ID(o.KeyID)
 	if err := signer.Valid(); err != nil {
-		return fmt.Errorf("%w: what signed it is no key: %w", keys.ErrBadSignature, err)
+		return fmt.Errorf("%w: %w", keys.ErrBadSignature, err)
 	}
 	by, err := voucher(signer)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		// Not wrapped: that the record itself is not there would be another matter.
-		return fmt.Errorf("%w: the key %s is no authority of this log, and there is no record of it", errUnknownSigner, signer)
+		return fmt.Errorf("%w: %w: there is no record of the key %s", keys.ErrBadSignature, errUnknownSigner, signer)
 	case errors.Is(err, errNoVoucher):
 		return fmt.Errorf("%w: %w", keys.ErrBadSignature, err)
 	case err != nil:
-		return fmt.Errorf("the key %s signed it: %w", signer, err)
+		return fmt.Errorf("whether the key %s is one: %w", signer, err)
 	}
 	return keys.VerifyLine(keys.KindKey, l.ID, signer, by.PublicKey, o)
 }

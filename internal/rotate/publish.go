@@ -47,7 +47,7 @@ func (j *Job) publish(ctx context.Context, record keys.Record, by authority) err
 	if err != nil {
 		return fmt.Errorf("the authority's key, which is to sign the record, cannot be used: %w", err)
 	}
-	if err := j.mayVouch(signer.ID(), record.Role); err != nil {
+	if err := j.Log.CheckAuthority(ctx, j.Store, signer.ID(), record.Role); err != nil {
 		return err
 	}
 	if err := j.trusted(ctx, signer.ID()); err != nil {
@@ -79,17 +79,4 @@ func (j *Job) trusted(ctx context.Context, signer keys.ID) error {
 			signer, compromised.UTC().Format(time.RFC3339))
 	}
 	return nil
-}
-
-// mayVouch says whether the authority signs records of the role.
-func (j *Job) mayVouch(signer keys.ID, role keys.Role) error {
-	name := archive.OnlineAuthority
-	if role.NeedsRecovery() {
-		name = archive.RecoveryAuthority
-	}
-	want, _ := j.Log.Authority(name)
-	if want.ID() == signer {
-		return nil
-	}
-	return fmt.Errorf("key %s signs no records of role %s in this log: that is for the %s authority's key %s; name its secret", signer, role, name, want.ID())
 }
