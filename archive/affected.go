@@ -16,8 +16,10 @@ type Affected struct {
 	KeyID keys.ID `json:"key_id"`
 	Since Second  `json:"since"` // from when on the key counts as compromised
 	// Supposed: no act says so, [VerifyConfig.Suppose] does.
-	Supposed bool   `json:"supposed,omitzero"`
-	Stream   string `json:"stream"`
+	Supposed bool `json:"supposed,omitzero"`
+	// Because is the compromised authority that vouched for the key, if the key counts as compromised for that alone.
+	Because keys.ID `json:"because,omitempty"`
+	Stream  string  `json:"stream"`
 	// Objects are what the key signed and the store dated at or after Since, or did not date at all (in a copy, or a
 	// replica): manifests, and segments with entries of the key, in the order of the stream. None: all of it is older.
 	Objects []AffectedObject `json:"objects"`
@@ -62,6 +64,9 @@ type CompromisedKey struct {
 	KeyID    keys.ID `json:"key_id"`
 	Since    Second  `json:"since"`
 	Supposed bool    `json:"supposed,omitzero"` // no act says so, [VerifyConfig.Suppose] does
+	// Because is the compromised authority that vouched for the key, if the key counts as compromised for that alone.
+	// Authorities that an act names are listed too; they sign nothing in streams.
+	Because keys.ID `json:"because,omitempty"`
 	// Streams counts those with affected objects, Objects and Entries what is affected in them, Countersigned how many of
 	// the objects a countersignature in force covers.
 	Streams       uint64 `json:"streams"`
@@ -102,6 +107,9 @@ func (k CompromisedKey) String() string {
 		how = "supposed to be compromised"
 	}
 	fmt.Fprintf(&b, "key %s, %s since %s: ", k.KeyID, how, k.Since)
+	if k.Because != "" {
+		fmt.Fprintf(&b, "(because of the authority %s) ", k.Because)
+	}
 	if k.Objects == 0 {
 		b.WriteString("it signed nothing in range that the store dates later")
 		return b.String()

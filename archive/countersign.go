@@ -169,7 +169,9 @@ func (p *countersigning) affected(a Affected) {
 }
 
 // meant says whether it is this key that is countersigned, itself or by the authority that vouched for it.
-func (p *countersigning) meant(id keys.ID) bool { return id == p.Compromised }
+func (p *countersigning) meant(id keys.ID) bool {
+	return id == p.Compromised || p.acts.inherited[id] == p.Compromised
+}
 
 // maxPerStream bounds the findings of each kind that are kept of one stream.
 const maxPerStream = 5

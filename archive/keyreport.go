@@ -23,11 +23,12 @@ const (
 // KeyReport is what a verification has to say of one key record. Dates are the store's; there are none in a copy.
 type KeyReport struct {
 	KeyID keys.ID `json:"key_id"`
-	// Role to Previous are as the record says, and empty if it is not believed.
+	// Role to SignedBy are as the record says, and empty if it is not believed.
 	Role           keys.Role      `json:"role,omitempty"`
 	Streams        string         `json:"streams,omitempty"`
 	EntryAlgorithm keys.Algorithm `json:"entry_algorithm,omitempty"`
 	Previous       keys.ID        `json:"previous,omitempty"`
+	SignedBy       keys.ID        `json:"signed_by,omitempty"` // the authority: one that genesis names, or a key of role online
 	Published      Second         `json:"published,omitzero"`
 	// RetainedUntil is when its lock ends; zero if there is none or it may not be seen. VouchesUntil is the latest date that
 	// was promised for anything in range that needs the record; zero if nothing does.
@@ -103,6 +104,7 @@ func (v *verifier) keyReport(id keys.ID, k *keyState, superseded bool) KeyReport
 	}
 	if k.usable {
 		r.Role, r.Streams, r.EntryAlgorithm, r.Previous = k.record.Role, k.record.Streams, k.record.EntryAlgorithm, k.record.Previous
+		r.SignedBy = k.signer
 	}
 	if superseded {
 		r.State = KeySuperseded

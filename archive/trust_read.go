@@ -20,6 +20,11 @@ type authorityView struct {
 // readAuthority judges genesis, key records and the authority's control streams of the pinned log, as a verification does.
 // The error is for a store that cannot be asked.
 func readAuthority(ctx context.Context, s Store, id keys.LogID) (*authorityView, error) {
+	return readControl(ctx, s, id, &keptObjects{byKey: map[string]TrustObject{}}, authorityArea)
+}
+
+// readControl does so with the control streams of the given areas. kept takes the objects, if they are wanted.
+func readControl(ctx context.Context, s Store, id keys.LogID, kept *keptObjects, areas ...string) (*authorityView, error) {
 	c := VerifyConfig{Store: s, LogID: id}
 	if err := c.defaults(); err != nil {
 		return nil, err
@@ -30,7 +35,7 @@ func readAuthority(ctx context.Context, s Store, id keys.LogID) (*authorityView,
 	}
 	v := newVerifier(c, now)
 	v.collecting = newTakenActs()
-	v.collecting.kept = &keptObjects{byKey: map[string]TrustObject{}}
+	v.collecting.kept = kept
 	if v.pins, err = newPins(&VerifyConfig{}); err != nil {
 		return nil, err
 	}
@@ -39,7 +44,9 @@ func readAuthority(ctx context.Context, s Store, id keys.LogID) (*authorityView,
 	}
 	v.loadKeys(ctx)
 	v.segments = newSegmentPool(ctx, v)
-	v.walk(ctx, authorityArea)
+	for _, area := range areas {
+		v.walk(ctx, area)
+	}
 	v.segments.wait()
 	v.acts = v.inForce(v.collecting)
 	v.judgeUnvouched()

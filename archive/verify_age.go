@@ -68,7 +68,7 @@ func (v *verifier) judgeCompromised(s *streamState, c *candidate, u keyUse) (aff
 	}
 	key, version := u.place(c)
 	counts := "counts as"
-	if v.supposed[u.id] {
+	if v.isSupposed(u.id) {
 		counts = "is supposed to be"
 	}
 	if !slices.Contains(s.doubted, u.id) {

@@ -52,7 +52,8 @@ func (v *verifier) beginUse(s *streamState, id keys.ID) *streamUse {
 	use := &streamUse{KeyUse: KeyUse{Streams: 1}}
 	if since, ok := v.acts.compromised[id]; ok {
 		use.scope = &scope{Affected: Affected{
-			KeyID: id, Since: Second{since}, Supposed: v.supposed[id], Stream: s.name.String(), Objects: []AffectedObject{},
+			KeyID: id, Since: Second{since}, Supposed: v.isSupposed(id), Because: v.acts.inherited[id], Stream: s.name.String(),
+			Objects: []AffectedObject{},
 		}}
 		s.scopes = append(s.scopes, use.scope)
 	}
@@ -122,7 +123,9 @@ func (v *verifier) endUses(s *streamState) {
 // compromised is where what a key affects is summed up.
 func (v *verifier) compromised(id keys.ID) *CompromisedKey {
 	if v.scopes[id] == nil {
-		v.scopes[id] = &CompromisedKey{KeyID: id, Since: Second{v.acts.compromised[id]}, Supposed: v.supposed[id]}
+		v.scopes[id] = &CompromisedKey{
+			KeyID: id, Since: Second{v.acts.compromised[id]}, Supposed: v.isSupposed(id), Because: v.acts.inherited[id],
+		}
 	}
 	return v.scopes[id]
 }
@@ -142,7 +145,7 @@ func (v *verifier) suppose(taken *takenActs) error {
 	}
 	for i := range v.Suppose {
 		act := v.Suppose[i]
-		if v.keyring[act.KeyID] == nil && !v.isAuthority(act.KeyID) && !v.keysCut {
+		if _, authority := v.log.authorityNamed(act.KeyID); !authority && v.keyring[act.KeyID] == nil && !v.keysCut {
 			return fmt.Errorf("verify: key %s is to be supposed compromised, but there is no record of it and it is no authority of the log", act.KeyID)
 		}
 		taken.add(takenAct{act: &act, entryType: ActKeyCompromised, date: v.now})
@@ -158,7 +161,8 @@ func (v *verifier) suppose(taken *takenActs) error {
 	return nil
 }
 
-// isAuthority says whether genesis names the key.
-func (v *verifier) isAuthority(id keys.ID) bool {
-	return slices.ContainsFunc(v.log.Authorities, func(a keys.Authority) bool { return a.ID() == id })
+// isSupposed says whether a key counts as compromised only because the caller supposes so, of it or of its authority: its
+// record may have been met only after that was settled.
+func (v *verifier) isSupposed(id keys.ID) bool {
+	return v.supposed[id] || v.supposed[v.acts.inherited[id]]
 }
