@@ -424,3 +424,51 @@ func TestCountersignedActsAreOfBoundedSize(t *testing.T) {
 		t.Errorf("%d heads, want %d", len(seen), n)
 	}
 }
+
+// A compromised authority takes the keys with it that it vouched for since. They are countersigned in its name, each in
+// acts of its own.
+func TestCountersignKeysOfAnAuthority(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &theft{site: newSite(t)}
+		first := s.stream(2)
+		time.Sleep(time.Hour)
+		since := time.Now()
+		time.Sleep(time.Hour)
+		s.key = s.newKey(keys.RoleWriter, "app.*", keys.AlgorithmHMACSHA256)
+		second := s.stream(2)
+		other := s.newKey(keys.RoleWriter, "app.*", keys.AlgorithmEd25519)
+		s.key = other
+		third := s.stream(1)
+		supposed := s.verify(func(c *archive.VerifyConfig) {
+			c.Suppose = []archive.KeyAct{{KeyID: s.online.Authority().ID(), Since: archive.Second{Time: since}}}
+		})
+		if len(supposed.Compromised) != 3 || !slices.Equal(doubted(supposed), sorted(second, third)) {
+			t.Errorf("supposed: %v, doubted %v", supposed.Compromised, doubted(supposed))
+		}
+		for _, k := range supposed.Compromised {
+			if !k.Supposed || (k.KeyID == s.online.Authority().ID()) != (k.Because == "") || (k.Because == "") != (k.Objects == 0) {
+				t.Errorf("supposed: %+v", k)
+			}
+		}
+		s.act(keyAct(archive.ActKeyCompromised, s.online.Authority().ID(), since))
+		r := s.verify()
+		for _, k := range r.Keys {
+			inherits := k.KeyID == other.ID() || k.Published.After(since) && k.Role == keys.RoleWriter
+			if (k.State == archive.KeyCompromised) != inherits || k.SignedBy == "" {
+				t.Errorf("%+v", k)
+			}
+		}
+		byAuthority := func(c *archive.CountersignConfig) { c.Compromised = s.online.Authority().ID() }
+		if done := s.countersign(byAuthority); done.Heads() != 0 || !slices.Equal(done.Left, sorted(second, third)) {
+			t.Errorf("%d heads, left %v", done.Heads(), done.Left)
+		}
+		done := s.countersign(byAuthority, naming(second, third))
+		if done.Heads() != 2 || len(done.Acts) != 2 || len(done.Left) != 0 || done.Acts[0].KeyID == s.online.Authority().ID() {
+			t.Errorf("%+v", done)
+		}
+		s.intact()
+		if len(first) == 0 || s.countersign(byAuthority, naming("app.*")).Already != 2 {
+			t.Error("a second run has something to do")
+		}
+	})
+}
