@@ -11,7 +11,7 @@ import (
 )
 
 // Affected is what one compromised key did in one stream of those in range that could be verified: what has to be doubted
-// because of it, and what stands.
+// because of it, and what stands. At [LevelLocks] it is what is written in manifests whose signatures nobody has looked at.
 type Affected struct {
 	KeyID keys.ID `json:"key_id"`
 	Since Second  `json:"since"` // from when on the key counts as compromised
