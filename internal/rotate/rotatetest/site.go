@@ -49,6 +49,12 @@ type Site struct {
 // New starts a server and makes the log. The writer's entries are signed by the algorithm.
 func New(tb testing.TB, algorithm keys.Algorithm) *Site {
 	tb.Helper()
+	return NewWith(tb, algorithm, archive.RetentionPolicy{Days: RetentionDays, MaxDays: RetentionDays + 180})
+}
+
+// NewWith is [New] with another retention than 30 days.
+func NewWith(tb testing.TB, algorithm keys.Algorithm, retention archive.RetentionPolicy) *Site {
+	tb.Helper()
 	s := &Site{tb: tb}
 	var err error
 	s.Server, err = devserver.New(devserver.Config{Region: "us-east-1", Now: s.Now})
@@ -66,7 +72,7 @@ func New(tb testing.TB, algorithm keys.Algorithm) *Site {
 		Credentials: credentials.NewStaticCredentialsProvider(devserver.AccessKeyID, devserver.SecretAccessKey, ""),
 		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
 	})
-	s.init(algorithm)
+	s.init(algorithm, retention)
 	return s
 }
 
@@ -76,7 +82,7 @@ func (s *Site) Now() time.Time { return time.Now().Add(time.Duration(s.ahead.Loa
 // Wait lets time pass.
 func (s *Site) Wait(d time.Duration) { s.ahead.Add(int64(d)) }
 
-func (s *Site) init(algorithm keys.Algorithm) {
+func (s *Site) init(algorithm keys.Algorithm, retention archive.RetentionPolicy) {
 	s.tb.Helper()
 	ctx, secrets := s.tb.Context(), secretsmanager.Store{API: s.API}
 	online, err := keys.NewAuthorityKey(archive.OnlineAuthority)
@@ -86,7 +92,7 @@ func (s *Site) init(algorithm keys.Algorithm) {
 	s.Log, err = archive.NewLog(archive.Genesis{
 		Origin: Origin, Nonce: archive.NewNonce(), Created: archive.Instant{Time: s.Now().UTC()}, Home: s.Store.Home(),
 		Authorities: []keys.Authority{online.Authority(), s.Recovery.Authority()},
-		Retention:   archive.RetentionPolicy{Days: RetentionDays, MaxDays: RetentionDays + 180}, HeartbeatSeconds: 3600,
+		Retention:   retention, HeartbeatSeconds: 3600,
 	}, online)
 	s.check(err)
 	_, err = s.Log.Create(ctx, s.Store)
