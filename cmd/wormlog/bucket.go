@@ -1,7 +1,11 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +41,7 @@ func (a *app) bucketCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return a.canary(c) },
 	}
-	config.AddFlags(check.Flags(), config.GroupBucket)
+	config.AddFlags(check.Flags(), config.GroupBucket, config.GroupKeys)
 	config.AddFlag(check.Flags(), "retention")
 	config.AddFlag(check.Flags(), "sse")
 	config.AddFlags(canary.Flags(), config.GroupBucket)
@@ -58,12 +62,17 @@ func (a *app) checkBucket(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	if l, err := archive.OpenLog(c.Context(), s.store, s.LogID); err == nil && days == 0 {
+	l, logErr := archive.OpenLog(c.Context(), s.store, s.LogID)
+	if logErr == nil && days == 0 {
 		days = l.Retention.Days
 	}
 	r, err := s.bucket.Check(c.Context(), s3lock.Policy{RetentionDays: int(days), Encryption: s.SSE})
 	if err != nil {
 		return err
+	}
+	if s.KeyRotationDays > 0 && !errors.Is(logErr, archive.ErrNotFound) {
+		line := s.rotationLine(c.Context(), l, logErr)
+		r.Lines, r.Status = append(r.Lines, line), worse(r.Status, line.Status)
 	}
 	if a.json {
 		err = printJSON(a.stdout, r)
@@ -74,6 +83,47 @@ func (a *app) checkBucket(c *cobra.Command) error {
 		return err
 	}
 	return statusOf(r.Status)
+}
+
+// rotationLine says whether the writers' keys of the log in the bucket are young enough.
+func (s *session) rotationLine(ctx context.Context, l *archive.Log, err error) s3lock.Line {
+	line := s3lock.Line{
+		Setting: "key rotation", Status: s3lock.Unknown, Want: fmt.Sprintf("no writer's newest key is over %s old", count(s.KeyRotationDays, "day")),
+		Threat: "the longer a key is used, the more its theft covers", Fix: "wormlog keys rotate, or wormlog keys retire if the writer is gone; wormlog keys list shows which",
+	}
+	var r *archive.Report
+	if err == nil {
+		r, err = s.keyReports(ctx, l, true)
+	}
+	if err == nil {
+		err = unread(r)
+	}
+	if err != nil {
+		said, hint := explain(err)
+		line.Got, line.Fix = said, cmp.Or(hint, line.Fix)
+		return line
+	}
+	var overdue []string
+	for _, f := range r.Findings {
+		if f.Code == archive.CodeRotationOverdue {
+			overdue = append(overdue, f.Detail)
+		}
+	}
+	line.Status, line.Got = s3lock.Pass, "none is"
+	if len(overdue) > 0 {
+		line.Status, line.Got = s3lock.Fail, strings.Join(overdue, "; ")
+	}
+	return line
+}
+
+// worse is the status of both: one that failed decides, then one that is unknown.
+func worse(a, b s3lock.Status) s3lock.Status {
+	for _, s := range []s3lock.Status{s3lock.Fail, s3lock.Unknown} {
+		if a == s || b == s {
+			return s
+		}
+	}
+	return s3lock.Pass
 }
 
 func (a *app) canary(c *cobra.Command) error {
