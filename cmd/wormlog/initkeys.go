@@ -18,7 +18,7 @@ type newKey struct {
 	algorithm       keys.Algorithm
 	// authority gives the key that signs the record. It is asked before a key is made: there is to be none that could not
 	// be published.
-	authority func(context.Context, *archive.Log) (*keys.AuthorityKey, error)
+	authority func(context.Context, *archive.Log) (keys.AuthoritySigner, error)
 }
 
 // errRecoveryAway: the recovery key is needed, and was taken offline.
@@ -117,27 +117,27 @@ func (u *setup) publish(ctx context.Context, l *archive.Log, bundle *keys.Bundle
 	return true, err
 }
 
-// onlineAuthorityOf reads the online authority's key and compares it with the one that the log names.
-func (u *setup) onlineAuthorityOf(ctx context.Context, l *archive.Log) (*keys.AuthorityKey, error) {
+// onlineAuthorityOf reads the online authority's key, or that which replaced it, and makes sure that the log knows it.
+func (u *setup) onlineAuthorityOf(ctx context.Context, l *archive.Log) (keys.AuthoritySigner, error) {
 	name := u.AuthoritySecretOf(l.Origin)
-	k, err := u.store.LoadAuthority(ctx, name)
+	k, err := u.store.LoadAuthoritySigner(ctx, name)
 	if err != nil {
-		return nil, err
+		return k, err
 	}
-	if want, _ := l.Authority(archive.OnlineAuthority); want.ID() != k.Authority().ID() {
-		return nil, withHint(fmt.Errorf("secret %s holds the authority key %s, and log %s has %s", name, k.Authority().ID(), l.ID, want.ID()),
-			"name the log's own authority_secret")
-	}
-	return k, nil
+	return k, u.checkOnline(ctx, l, k.ID(), name)
 }
 
 // recoveryAuthority reads the recovery key, which was compared with the log's when its file was found.
-func (u *setup) recoveryAuthority(_ context.Context, l *archive.Log) (*keys.AuthorityKey, error) {
+func (u *setup) recoveryAuthority(_ context.Context, l *archive.Log) (keys.AuthoritySigner, error) {
 	if u.done.RecoveryKey == "" {
-		return nil, withHint(fmt.Errorf("the log has no key of role authority yet, which signs acts, and %w to vouch for one: it is not in %s", errRecoveryAway, u.recovery.final(l.ID)),
+		return keys.AuthoritySigner{}, withHint(fmt.Errorf("the log has no key of role authority yet, which signs acts, and %w to vouch for one: it is not in %s", errRecoveryAway, u.recovery.final(l.ID)),
 			"fetch its file, run init again with --recovery-key FILE, and take it offline again; writing and verifying do not need it")
 	}
-	return readRecovery(u.done.RecoveryKey)
+	k, err := readRecovery(u.done.RecoveryKey)
+	if err != nil {
+		return keys.AuthoritySigner{}, err
+	}
+	return k.AuthoritySigner(), nil
 }
 
 // currentBundle reads a signing secret.

@@ -115,7 +115,7 @@ func (p *scopePrinter) look(ctx context.Context, l *archive.Log, suppose []archi
 	if len(suppose) == 0 && compromisedSince(states, p.key.ID).IsZero() {
 		return nil, withHint(fmt.Errorf("key %s is not declared compromised", p.key.what()), "give --since to see what would be affected")
 	}
-	p.keys = map[keys.ID]bool{p.key.ID: true}
+	p.keys = vouchedFor(states, p.key.ID)
 	c := archive.VerifyConfig{
 		Store: p.store, LogID: l.ID, Level: archive.LevelManifests, Suppose: suppose, MaxFindings: 1 << 20, OnAffected: p.take,
 	}
@@ -123,6 +123,19 @@ func (p *scopePrinter) look(ctx context.Context, l *archive.Log, suppose []archi
 	defer bar.end()
 	r, err := archive.Verify(ctx, c)
 	return r, errors.Join(err, p.err)
+}
+
+// vouchedFor returns a key, those whose records it signed, and those whose records these signed.
+func vouchedFor(r *archive.Report, id keys.ID) map[keys.ID]bool {
+	of := map[keys.ID]bool{id: true}
+	for range 2 { // recovery, online, writer
+		for _, k := range r.Keys {
+			if of[k.SignedBy] {
+				of[k.KeyID] = true
+			}
+		}
+	}
+	return of
 }
 
 // take gets what one key did in one stream.
@@ -217,6 +230,9 @@ func scopeLine(k archive.CompromisedKey) string {
 	how := "compromised"
 	if k.Supposed {
 		how = "supposed to be compromised"
+	}
+	if k.Because != "" {
+		how += fmt.Sprintf(" (as key %s is, which vouched for it)", k.Because)
 	}
 	said := fmt.Sprintf("Key %s, %s since %s: ", k.KeyID, how, k.Since)
 	if k.Objects == 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -90,9 +91,19 @@ func (s *session) onlineKey(ctx context.Context, l *archive.Log) (keys.ID, error
 		return "", err
 	}
 	name := s.AuthoritySecretOf(l.Origin)
-	k, err := secretsmanager.Store{API: client}.LoadAuthority(ctx, name)
+	k, err := secretsmanager.Store{API: client}.LoadAuthoritySigner(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	return k.AuthoritySigner().ID(), nil
+	return k.ID(), s.checkOnline(ctx, l, k.ID(), name)
+}
+
+// checkOnline says why a key that a secret holds may not sign the records of writers' keys; nil if it may.
+func (s *session) checkOnline(ctx context.Context, l *archive.Log, id keys.ID, secret string) error {
+	err := l.CheckAuthority(ctx, s.store, id, keys.RoleWriter)
+	if errors.Is(err, archive.ErrNotFound) {
+		return withHint(fmt.Errorf("secret %s holds the key %s, which this log does not know: genesis does not name it, and it has no record in the archive", secret, id),
+			"name the log's own authority_secret; if a replacement was not finished, `wormlog keys replace online --recovery-key FILE` goes on with it")
+	}
+	return err
 }

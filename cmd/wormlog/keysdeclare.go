@@ -222,10 +222,10 @@ func retiredSince(r *archive.Report, id keys.ID) archive.Second {
 
 // insteadOf is the command that puts another key in the place of this one.
 func (s *session) insteadOf(key namedKey) string {
-	switch key.Record.Role {
-	case keys.RoleAuthority:
+	switch {
+	case key.Record.Role == keys.RoleAuthority:
 		return "`wormlog keys replace acts`"
-	case keys.RoleOnline:
+	case key.vouches():
 		return "`wormlog keys replace online`"
 	}
 	return "`wormlog keys rotate`"
@@ -233,6 +233,13 @@ func (s *session) insteadOf(key namedKey) string {
 
 // inUse returns the name of the secret that holds the key now; empty if none is known to.
 func (s *session) inUse(ctx context.Context, l *archive.Log, key namedKey) (secret string, err error) {
+	if key.Authority == archive.OnlineAuthority {
+		id, _ := s.onlineKey(ctx, l)
+		if id == key.ID {
+			secret = s.AuthoritySecretOf(l.Origin)
+		}
+		return secret, nil
+	}
 	secret = key.Record.Source["secret"]
 	if secret == "" || key.Record.Source["provider"] != "aws-secretsmanager" {
 		return "", nil

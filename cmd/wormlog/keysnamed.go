@@ -26,6 +26,9 @@ func (k namedKey) what() string {
 	return fmt.Sprintf("%s of role %s", k.ID, k.Record.Role)
 }
 
+// vouches says whether the key signs key records.
+func (k namedKey) vouches() bool { return k.Authority != "" || k.Record.Role == keys.RoleOnline }
+
 // leastDigits of a key ID name a key: a typing error is not to name another one.
 const leastDigits = 8
 
