@@ -50,7 +50,9 @@ var sections = []struct {
 	{title: "2. Life of a key", after: (*runbook).stillIntact},
 	{title: "3. Rotation", after: (*runbook).stillIntact},
 	{title: "5. Verification without Secrets Manager", after: (*runbook).stillIntact},
-	{title: "7.1 A writer's key is stolen", before: (*runbook).stealWritersKey, after: (*runbook).thiefIsLeft},
+	{title: "7.1 A writer's key is stolen", before: (*runbook).stealWritersKey, after: (*runbook).thiefAndListAreLeft},
+	{title: "7.2 The online authority's key is stolen", before: (*runbook).stealOnlineKey, after: (*runbook).mintedKeyIsDoubted},
+	{title: "7.3 The online authority's key is lost", before: (*runbook).loseOnlineKey, after: (*runbook).stillIntact},
 	{title: "7.4 The key for acts is stolen or lost", before: (*runbook).stealKeyForActs, after: (*runbook).thiefsActsHaveNoForce},
 }
 
@@ -71,8 +73,38 @@ func (r *runbook) stealWritersKey() {
 	r.thief = r.write("thief", "--signing-key-env", "STOLEN_BUNDLE")
 }
 
+// stealOnlineKey has a thief make a key for the writer, and write with it.
+func (r *runbook) stealOnlineKey() {
+	secrets := secretsOf(r.server)
+	stolen, err := secretValue(secrets, "wormlog/dev/authority")
+	if err == nil {
+		err = changeSecret(secrets, "put", "thief/authority", stolen)
+	}
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.wormlog("init", "--authority-secret", "thief/authority", "--signing-secret", "thief/writer")
+	r.thief = r.write("thief", "--signing-secret", "thief/writer")
+	r.stillIntact()
+}
+
+func (r *runbook) mintedKeyIsDoubted() {
+	if listed := r.wormlog("keys", "list"); strings.Count(listed, "compromised since") != 2 {
+		r.Errorf("one key and the authority count as compromised: %s", listed)
+	}
+	r.wormlog("keys", "rotate")
+	r.thiefIsLeft()
+}
+
+func (r *runbook) loseOnlineKey() {
+	if err := changeSecret(secretsOf(r.server), "delete", "wormlog/dev/authority", ""); err != nil {
+		r.Fatal(err)
+	}
+}
+
 // thiefIsLeft: all is right again but what the thief wrote.
 func (r *runbook) thiefIsLeft() {
+	r.Helper()
 	r.write("after")
 	verdict, said := r.verify()
 	if !strings.HasPrefix(verdict, "UNVERIFIABLE") {
@@ -87,6 +119,10 @@ func (r *runbook) thiefIsLeft() {
 	if len(left) != 1 || !left[r.thief] {
 		r.Errorf("in doubt are %v, and the thief's is %s", left, r.thief)
 	}
+}
+
+func (r *runbook) thiefAndListAreLeft() {
+	r.thiefIsLeft()
 	if b, err := os.ReadFile(filepath.Join(r.dir, "affected.csv")); err != nil || strings.Count(string(b), ",segment,") != 2 {
 		r.Errorf("affected.csv: %s %v", b, err)
 	}
