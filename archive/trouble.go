@@ -40,7 +40,7 @@ type trouble struct {
 
 // cause is one reason for trouble.
 type cause struct {
-	untold  int // failures since the last line
+	untold  int       // failures since the last line
 	seen    time.Time // last
 	next    time.Time
 	silence time.Duration // after the next line

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"github.com/wormlog/wormlog/archive"
 	"github.com/wormlog/wormlog/internal/lineobject"
@@ -62,6 +63,13 @@ func newKey(record keys.Record, label string, by keys.Signer) (*Key, error) {
 	k := &Key{ID: id, Record: record, Bytes: b, Copy: bundle.VerificationCopy()}
 	k.Signing, err = bundle.SigningKey(record)
 	return k, err
+}
+
+// AddKey gives the archive one more key of role writer, whose record the online authority signs and the store dates so. It
+// is in what is put into a store afterwards.
+func (a *Archive) AddKey(name, streams string, algorithm keys.Algorithm, date time.Time) (*Key, error) {
+	err := a.addKey(keyRole{name, keys.RoleWriter, streams, algorithm, date})
+	return a.Keys[name], err
 }
 
 func parseBundle(r keys.Record, id keys.ID, manifest, entry []byte) (*keys.Bundle, error) {
