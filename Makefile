@@ -1,6 +1,6 @@
 # make prints this help. demo and test need Go alone, no AWS account and no other service.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench million contract fuzz leaks check generate build lambda
+.PHONY: help demo test bench million rotation contract fuzz leaks check generate build lambda
 
 GO        ?= go
 BIN       := $(CURDIR)/.bin
@@ -22,6 +22,9 @@ bench: ## sealing and verifying beside their floors, per core and on two cores
 
 million: build ## a million entries through wormlog-dev: write and full verify, with resident memory
 	$(GO) run ./internal/million -bin $(BIN)
+
+rotation: build ## ten rotations in a row under load: rates, how long Append took, nothing lost
+	$(GO) run ./internal/rotationload -bin $(BIN)
 
 contract: $(BIN)/versitygw ## the store contract suite on versitygw, a real S3 server on loopback
 	./archive/s3lock/testdata/versitygw.sh $(BIN)/versitygw $(GO) test -count=1 -tags s3server -run OnServer -v ./archive/s3lock

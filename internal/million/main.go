@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -21,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/wormlog/wormlog/internal/devprocess"
 )
 
 func main() {
@@ -48,11 +51,11 @@ func run(bin, source string, entries int) (err error) {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	env, stop, err := startDev(bin, dir)
+	env, stop, err := devprocess.Start(bin, filepath.Join(dir, "dev"))
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer func() { err = errors.Join(err, stop()) }()
 	r := runner{bin: filepath.Join(bin, "wormlog"), dir: dir, env: env, entries: entries}
 	if err := r.step("init", nil); err != nil {
 		return err
@@ -61,30 +64,6 @@ func run(bin, source string, entries int) (err error) {
 		return err
 	}
 	return r.step("verify", nil)
-}
-
-// startDev starts wormlog-dev on disk and returns the environment that it prints.
-func startDev(bin, dir string) (env []string, stop func(), err error) {
-	dev := exec.Command(filepath.Join(bin, "wormlog-dev"), "--print-env", "--dir", filepath.Join(dir, "dev"))
-	dev.Stderr = os.Stderr
-	out, err := dev.Output()
-	if err != nil {
-		return nil, nil, fmt.Errorf("starting wormlog-dev: %w", err)
-	}
-	env = os.Environ()
-	for line := range strings.Lines(string(out)) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "export "); ok {
-			name, value, _ := strings.Cut(v, "=")
-			env = append(env, name+"="+strings.Trim(value, `'"`))
-		}
-	}
-	return env, func() {
-		c := exec.Command(filepath.Join(bin, "wormlog-dev"), "stop")
-		c.Env, c.Stderr = env, os.Stderr
-		if err := c.Run(); err != nil {
-			fmt.Fprintln(os.Stderr, "million: stopping wormlog-dev:", err)
-		}
-	}, nil
 }
 
 var eventID = regexp.MustCompile(`"eventID":"[0-9a-f-]{36}"`)
