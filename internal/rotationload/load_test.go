@@ -56,6 +56,50 @@ func TestRotationUnderFullLoad(t *testing.T) {
 	}
 }
 
+// A writer whose clock is nearly five minutes off the store's to one side, and rotations by a machine that is off to the
+// other.
+func TestRotationWithClocksApart(t *testing.T) {
+	for _, skew := range []time.Duration{-5*time.Minute + time.Second, 5*time.Minute - time.Second} {
+		t.Run(skew.String(), func(t *testing.T) {
+			s := rotatetest.New(t, keys.AlgorithmHMACSHA256)
+			p, err := secretsmanager.NewProvider(secretsmanager.Config{API: s.API, SecretID: rotatetest.Signing, MaxAge: time.Millisecond})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := &load{
+				Writer: archive.WriterConfig{
+					Store: s.Store, Log: s.Log, Writer: "main", Key: archive.SigningKeys(s.Log, s.Store, p), KeyCheck: time.Millisecond,
+					Now: func() time.Time { return s.Now().Add(skew) }, BatchAge: 10 * time.Millisecond,
+				},
+				Appenders: 2, Rate: 200, Lines: [][]byte{[]byte(`{"n":1}`)}, Rotations: 3,
+				Rotate: func(ctx context.Context) error {
+					j := s.Job()
+					j.Now = func() time.Time { return s.Now().Add(-skew) }
+					_, err := j.Run(ctx, rotatetest.Signing)
+					return err
+				},
+			}
+			o, err := l.run(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := readBack(t.Context(), archive.ReaderConfig{Store: s.Store, LogID: s.Log.ID, Copies: s.Copies()}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.err(); err != nil || len(f.Keys) != 4 {
+				t.Errorf("%d keys signed: %v", len(f.Keys), err)
+			}
+			for _, later := range []time.Duration{0, 25 * time.Hour} { // before and after the old keys are retired
+				s.Wait(later)
+				if r := s.Verify(); r.Verdict != archive.Intact || r.HMAC != archive.HMACChecked {
+					t.Errorf("%s later: %s %v", later, r, r.Findings)
+				}
+			}
+		})
+	}
+}
+
 func TestWaits(t *testing.T) {
 	for d := time.Duration(0); d < time.Hour; d = d*21/20 + 1 {
 		if up := upper(class(d)); d > up || d > 32 && float64(up) > float64(d)*17/16 {
