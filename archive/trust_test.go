@@ -385,3 +385,46 @@ func TestTrustFileIsCapped(t *testing.T) {
 		t.Errorf("%v, want the cap", err)
 	}
 }
+
+// After the authority's key was stolen, the keys that it had vouched for before are as good as ever, where S3 or the trust
+// file says that it was before.
+func TestKeysOfAStolenAuthorityInACopy(t *testing.T) {
+	a := attack(t)
+	online, _ := a.Archive.Log.Authority(archive.OnlineAuthority)
+	a.record("authority", archivetest.AuthorityKey, archive.ActKeyCompromised,
+		&archive.KeyAct{KeyID: online.ID(), Since: archive.Second{Time: archiveNow()}, Reason: "stolen"})
+	a.expect(a.verify(nil), archive.Intact)
+	f, s := a.export(), a.copied()
+	a.expect(a.verify(func(c *archive.VerifyConfig) { c.Store = s }), archive.Unverifiable, archive.CodeKeyCompromised)
+	a.expect(a.over(f, s), archive.Intact)
+	// What is not dated is no better than the copy.
+	for i := range f.Objects {
+		f.Objects[i].Date = archive.Second{}
+	}
+	a.expect(a.over(f, s), archive.Unverifiable, archive.CodeKeyCompromised)
+}
+
+// Keys that a replacement of the online key vouched for are in the file with it; in an older file neither is.
+func TestTrustFileWithAReplacedAuthority(t *testing.T) {
+	a := attack(t)
+	older := a.export()
+	for _, o := range must(a.Succeed())(t) {
+		must(a.store.raw.InsertVersion(o, archivetest.Newest))(t)
+	}
+	f := a.export()
+	if records, _ := f.Count(); records != len(a.Keys) {
+		t.Errorf("it holds %d records, want %d", records, len(a.Keys))
+	}
+	a.expect(a.over(f, a.copied("keys/")), archive.Intact)
+	a.expect(a.over(older, a.copied()), archive.Intact)
+	record := archive.RecordKey(a.Keys[archivetest.OrdersKey].ID)
+	s := a.copied()
+	if err := s.raw.ReplaceBody(record, "", bytes.Replace(f.Body(record), []byte("orders"), []byte("others"), 1), true); err != nil {
+		t.Fatal(err)
+	}
+	a.expect(a.over(f, s), archive.Tampered, archive.CodeRecordAltered)
+	// An older file and a copy without the new authority's record: whom to believe cannot be told.
+	if r := a.over(older, a.copied(archive.RecordKey(a.Keys[archivetest.OnlineKey].ID))); r.Verdict != archive.Unverifiable {
+		t.Errorf("%s, want UNVERIFIABLE", r)
+	}
+}
