@@ -83,7 +83,8 @@ var ErrNotIntact = errors.New("the evidence is not intact")
 //
 // First it verifies the whole archive, all entries included. [ErrNotIntact]: a stream that would be covered has a finding
 // that says more than that a key is compromised, or HMACs in it could not be checked; nothing was written then. A finding
-// that is information or asks for attention does not matter, and one that the authority has acknowledged does not either.
+// that is information or asks for attention does not matter, and neither does one of locks or of what lies over the
+// evidence, if the authority has acknowledged it: to acknowledge that evidence was changed does not make it right.
 //
 // A second run writes nothing new, so it is what to do after an error that wraps [ErrUncertain]. What is tampered with
 // after it was countersigned is found as ever: the act names hashes.
@@ -185,8 +186,8 @@ func (p *countersigning) found(f Finding) {
 		return
 	case stream == "" && f.Code != CodeListFailed && f.Code != CodeHMACUnchecked:
 		return
-	case f.Acknowledged || f.Verdict == Attention:
-		of = p.notes
+	case f.Verdict == Attention || f.Acknowledged && (f.Verdict == Shadowed || f.Verdict == UnderRetained):
+		of = p.notes // the evidence itself is there and right
 	}
 	if stream == "" || len(of[stream]) < maxPerStream {
 		of[stream] = append(of[stream], f)

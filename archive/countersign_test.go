@@ -240,6 +240,15 @@ func TestCountersignRefuses(t *testing.T) {
 			n := must(archive.ParseStreamName(s.before))(s.t)
 			must(s.mem.Raw().DeleteMarker(n.ManifestKey(0)))(s.t)
 		}, archive.ErrNotIntact, "delete-marker"},
+		{"a covered stream that was tampered with, acknowledged", func(s *theft, _ *archive.CountersignConfig) {
+			s.spoil(s.before)
+			for _, f := range s.verify().Findings {
+				if f.Code == archive.CodeSegmentAltered {
+					s.act(archive.TypedAct{Type: archive.ActAcknowledged, Act: &archive.Acknowledged{
+						Code: string(f.Code), Key: f.Key, VersionID: f.VersionID, Reason: "known"}})
+				}
+			}
+		}, archive.ErrNotIntact, "segment-altered"},
 		{"no copies", func(_ *theft, c *archive.CountersignConfig) { c.Copies = nil }, archive.ErrNotIntact, "hmac-unchecked"},
 		{"copies of another key, HMACs not asked for", func(s *theft, c *archive.CountersignConfig) {
 			other := s.newKey(keys.RoleWriter, "other.*", keys.AlgorithmHMACSHA256)
