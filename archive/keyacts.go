@@ -6,7 +6,8 @@ import (
 	"github.com/wormlog/wormlog/keys"
 )
 
-// KeyActs returns since when acts in force say that the key is retired, and compromised; a zero time: they do not say so.
+// KeyActs returns since when acts in force say that the key is retired, and since when that it is compromised, itself or by
+// the authority that vouched for it; a zero time: they do not say so.
 func (r *Reader) KeyActs(id keys.ID) (retired, compromised time.Time) {
 	return r.v.acts.retired[id], r.v.acts.compromised[id]
 }

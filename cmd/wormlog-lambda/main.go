@@ -23,8 +23,10 @@
 //
 // Variables, beside those two: WORMLOG_PREFIX and WORMLOG_REGION as for the command; WORMLOG_AUTHORITY_SECRET,
 // WORMLOG_VERIFICATION_SECRETS and WORMLOG_ACTS_SECRET where the names are not the default ones;
-// WORMLOG_SIGNATURE_ALGORITHM to have the next key sign by another algorithm (unset: by that of the key before). One
-// function serves all writers of the log; which secret is rotated is in the event.
+// WORMLOG_SIGNATURE_ALGORITHM to have the next key sign by another algorithm (unset: by that of the key before);
+// WORMLOG_KEY_ROTATION_DAYS if the schedule is not 90 days, and WORMLOG_RETENTION if a writer keeps entries for longer than
+// the log asks for: both say until when key records must be locked. One function serves all writers of the log; which
+// secret is rotated is in the event.
 //
 // Its role needs these statements, and those of AWSLambdaBasicExecutionRole. Without the one on VERIFICATION_SECRETS only
 // writers that sign by ed25519 can be rotated. Without the one on ACTS_SECRET the function's log says that the old key was

@@ -89,7 +89,12 @@ func (r *rotation) job(ctx context.Context) (*rotate.Job, error) {
 	if c.Given("signature_algorithm").From != config.FromDefault {
 		algorithm = c.SignatureAlgorithm
 	}
+	days, err := c.Retention.From(time.Now())
+	if err != nil {
+		return nil, err
+	}
 	return &rotate.Job{
+		RotationDays: c.KeyRotationDays, RetentionDays: days,
 		Log: l, Store: store, API: api, Algorithm: algorithm,
 		AuthoritySecret: c.AuthoritySecretOf(l.Origin), ActsSecret: c.ActsSecretOf(l.Origin), VerificationSecrets: c.VerificationSecretsOf(l.Origin),
 		Software: software(), Logger: r.logger.With("log_id", l.ID),

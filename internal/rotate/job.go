@@ -36,6 +36,9 @@ type Job struct {
 	VerificationSecrets string // prefix of the names of the secrets with verification copies
 	ActsSecret          string // name of the secret with the key of role authority; "": nothing is recorded as retired
 
+	RotationDays  uint64 // after so many days the next rotation comes; 0: 90
+	RetentionDays uint64 // the longest that a writer is set to keep entries; 0: as the log says
+
 	Algorithm keys.Algorithm   // of a writer's new key; "" is that of the key before
 	Software  string           // what manifests of acts say who wrote them
 	Logger    *slog.Logger     // gets what was done; nil: none
@@ -45,7 +48,8 @@ type Job struct {
 // Done is what came of a rotation.
 type Done struct {
 	secretsmanager.Rotated
-	Retired []keys.ID // predecessors that are recorded as retired by now, and were not before
+	Renewed []archive.RenewedAnchor // log.json and key records whose locks were extended
+	Retired []keys.ID               // predecessors that are recorded as retired by now, and were not before
 	// NotRetired says why there are predecessors that are not recorded as retired. That is no failure: the key for acts
 	// need not be readable here, and `wormlog keys retire` can do it.
 	NotRetired error
@@ -76,7 +80,7 @@ func (j *Job) Step(ctx context.Context, e secretsmanager.Event) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", e.Step, err)
 	}
-	logger.InfoContext(ctx, "the key is in force", "key_id", id, "retired", done.Retired)
+	logger.InfoContext(ctx, "the key is in force", "key_id", id, "renewed", len(done.Renewed), "retired", done.Retired)
 	return nil
 }
 
@@ -108,7 +112,8 @@ func (j *Job) Replace(ctx context.Context, secret string, key secretsmanager.Key
 	if err != nil {
 		return Done{}, err
 	}
-	return Done{Rotated: rotated}, nil
+	renewed, err := j.renew(ctx, rotated.Key)
+	return Done{Rotated: rotated, Renewed: renewed}, err
 }
 
 func (j *Job) check() error {

@@ -223,6 +223,10 @@ func TestAuthorityThatDoesNotFit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		"compromised": {says: "is declared compromised", prepare: func(t *testing.T, s *rotatetest.Site) {
+			online, _ := s.Log.Authority(archive.OnlineAuthority)
+			compromise(t, s, online.ID())
+		}},
 		"no place for the record": {prepare: func(_ *testing.T, s *rotatetest.Site) { s.Deny("s3:PutObject", "keys/") }, says: "could not be published"},
 	} {
 		t.Run(name, func(t *testing.T) {

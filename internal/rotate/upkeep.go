@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,13 +16,29 @@ import (
 // for up to a day ([secretsmanager.Provider]).
 const grace = 24 * time.Hour
 
-// upkeep is what follows when the key is in force.
+// upkeep is what follows when the key is in force. What fails does not keep the rest from being done.
 func (j *Job) upkeep(ctx context.Context, id keys.ID) (done Done, err error) {
+	var notRenewed error
+	done.Renewed, notRenewed = j.renew(ctx, id)
 	done.Retired, done.NotRetired, err = j.retire(ctx, id)
 	if err != nil {
 		err = fmt.Errorf("key %s is in force, but its predecessors could not be recorded as retired: %w; repeat the rotation's last step, or leave it to the next rotation", id, err)
 	}
-	return done, err
+	if err != nil && notRenewed != nil {
+		return done, fmt.Errorf("%w; besides, %w", notRenewed, err)
+	}
+	return done, cmp.Or(notRenewed, err)
+}
+
+// renew extends the locks of log.json and of key records.
+func (j *Job) renew(ctx context.Context, id keys.ID) ([]archive.RenewedAnchor, error) {
+	renewed, err := archive.RenewAnchors(ctx, archive.AnchorConfig{
+		Store: j.Store, Log: j.Log, RotationDays: j.RotationDays, RetentionDays: j.RetentionDays,
+	})
+	if err != nil {
+		err = fmt.Errorf("key %s is in force, but not all of what must be locked longer is: %w; repeat the rotation's last step, or leave it to the next rotation", id, err)
+	}
+	return renewed, err
 }
 
 // retire records every predecessor of the key as retired that is not yet, and not compromised either.
