@@ -46,6 +46,7 @@ type scriptServer struct {
 	*devserver.Server
 	ahead atomic.Int64 // of the clock
 	heal  func()       // ends the last fault
+	allow func()       // gives the permission back that was taken away last
 }
 
 func setUpScript(env *testscript.Env) error {
@@ -76,6 +77,7 @@ func setUpScript(env *testscript.Env) error {
 //
 //	dev clock DURATION          its clock goes so far ahead
 //	dev deny ACTION [PREFIX]    an IAM permission is taken away
+//	dev allow                   … and given back
 //	dev expire                  the credentials expire
 //	dev accept                  … and are renewed
 //	dev bucket NAME [lock]      one more bucket
@@ -122,7 +124,9 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		s.ahead.Store(int64(d))
 	case "deny":
-		s.Deny(arg(1), arg(2))
+		s.allow = s.Deny(arg(1), arg(2))
+	case "allow":
+		s.allow()
 	case "expire":
 		s.RejectCredentials(devserver.AccessKeyID, devserver.TokenExpired)
 	case "accept":
