@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +29,7 @@ func (a *app) rotateCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies)
-	for _, name := range []string{"writer", "signing_secret", "authority_secret", "acts_secret"} {
+	for _, name := range []string{"writer", "signing_secret", "authority_secret", "acts_secret", "key_rotation_days", "retention"} {
 		config.AddFlag(c.Flags(), name)
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -51,7 +52,16 @@ func (s *session) rotation(ctx context.Context, l *archive.Log) (*rotate.Job, er
 	if err != nil {
 		return nil, err
 	}
+	now, err := s.store.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	days, err := s.Retention.From(now)
+	if err != nil {
+		return nil, err
+	}
 	return &rotate.Job{
+		RotationDays: s.KeyRotationDays, RetentionDays: days,
 		Log: l, Store: s.store, API: client, Software: software(), Logger: s.logger,
 		AuthoritySecret: s.AuthoritySecretOf(l.Origin), ActsSecret: s.ActsSecretOf(l.Origin), VerificationSecrets: s.VerificationSecretsOf(l.Origin),
 	}, nil
@@ -64,12 +74,16 @@ type rotated struct {
 	Key        keys.ID   `json:"key_id"`
 	Previous   keys.ID   `json:"previous,omitempty"`
 	Resumed    bool      `json:"resumed"` // it was begun before
+	Renewed    []string  `json:"renewed"` // objects whose locks were extended
 	Retired    []keys.ID `json:"retired"` // keys that are recorded as retired by this
 	NotRetired string    `json:"not_retired,omitempty"`
 }
 
 func newRotated(d rotate.Done) rotated {
-	r := rotated{Secret: d.Secret, Version: d.Version, Key: d.Key, Previous: d.Previous, Resumed: d.Resumed, Retired: []keys.ID{}}
+	r := rotated{Secret: d.Secret, Version: d.Version, Key: d.Key, Previous: d.Previous, Resumed: d.Resumed, Renewed: []string{}, Retired: []keys.ID{}}
+	for _, a := range d.Renewed {
+		r.Renewed = append(r.Renewed, a.Key)
+	}
 	r.Retired = append(r.Retired, d.Retired...)
 	if d.NotRetired != nil {
 		r.NotRetired = d.NotRetired.Error()
@@ -130,6 +144,9 @@ func (s *session) printRotated(d rotate.Done) error {
 	fmt.Fprintf(&b, "Key %s signs for writer %s now, by secret %s. Writers take it within the hour.\n", d.Key, s.Writer, d.Secret)
 	if d.Resumed {
 		b.WriteString("It was begun before, and is finished now: run it again if you want a newer key.\n")
+	}
+	for _, a := range d.Renewed {
+		fmt.Fprintf(&b, "%s is locked until %s now: it is needed so long.\n", a.Key, a.Until.Format(time.DateOnly))
 	}
 	for _, id := range d.Retired {
 		fmt.Fprintf(&b, "Key %s is recorded as retired: it signs for a day at most.\n", id)
