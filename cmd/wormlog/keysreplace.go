@@ -27,8 +27,8 @@ func (a *app) replaceCommand() *cobra.Command {
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: []string{"online", "acts"},
 	}
-	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies)
-	for _, name := range []string{"authority_secret", "acts_secret"} {
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies, config.GroupKeys)
+	for _, name := range []string{"authority_secret", "acts_secret", "retention"} {
 		config.AddFlag(c.Flags(), name)
 	}
 	file := c.Flags().String("recovery-key", "", "file with the recovery key (required)")
@@ -92,7 +92,7 @@ func (s *session) replace(ctx context.Context, l *archive.Log, what, file string
 		if done.Previous == "" && r.old != done.Key {
 			done.Previous = r.old
 		}
-		text := r.text(l, done.Key, done.Previous)
+		text := r.text(l, done.Key, done.Previous) + renewedLines(done)
 		if s.json {
 			err = errors.Join(err, printJSON(s.stdout, newRotated(done)))
 		} else {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +27,8 @@ func (a *app) rotateCommand() *cobra.Command {
 		Example: "  wormlog keys rotate\n  wormlog keys rotate --writer billing --json",
 		Args:    cobra.NoArgs,
 	}
-	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies)
-	for _, name := range []string{"writer", "signing_secret", "authority_secret", "acts_secret", "key_rotation_days", "retention"} {
+	config.AddFlags(c.Flags(), config.GroupBucket, config.GroupCopies, config.GroupKeys)
+	for _, name := range []string{"writer", "signing_secret", "authority_secret", "acts_secret", "retention"} {
 		config.AddFlag(c.Flags(), name)
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -61,8 +60,7 @@ func (s *session) rotation(ctx context.Context, l *archive.Log) (*rotate.Job, er
 		return nil, err
 	}
 	return &rotate.Job{
-		RotationDays: s.KeyRotationDays, RetentionDays: days,
-		Log: l, Store: s.store, API: client, Software: software(), Logger: s.logger,
+		Log: l, Store: s.store, API: client, Software: software(), Logger: s.logger, RotationDays: s.KeyRotationDays, RetentionDays: days,
 		AuthoritySecret: s.AuthoritySecretOf(l.Origin), ActsSecret: s.ActsSecretOf(l.Origin), VerificationSecrets: s.VerificationSecretsOf(l.Origin),
 	}, nil
 }
@@ -74,15 +72,22 @@ type rotated struct {
 	Key        keys.ID   `json:"key_id"`
 	Previous   keys.ID   `json:"previous,omitempty"`
 	Resumed    bool      `json:"resumed"` // it was begun before
-	Renewed    []string  `json:"renewed"` // objects whose locks were extended
+	Renewed    []renewed `json:"renewed"` // objects whose locks were extended
 	Retired    []keys.ID `json:"retired"` // keys that are recorded as retired by this
 	NotRetired string    `json:"not_retired,omitempty"`
 }
 
+// renewed is log.json or a key record, whose lock was extended.
+type renewed struct {
+	Key       string         `json:"key"`
+	VersionID string         `json:"version_id"`
+	Until     archive.Second `json:"retained_until"`
+}
+
 func newRotated(d rotate.Done) rotated {
-	r := rotated{Secret: d.Secret, Version: d.Version, Key: d.Key, Previous: d.Previous, Resumed: d.Resumed, Renewed: []string{}, Retired: []keys.ID{}}
+	r := rotated{Secret: d.Secret, Version: d.Version, Key: d.Key, Previous: d.Previous, Resumed: d.Resumed, Renewed: []renewed{}, Retired: []keys.ID{}}
 	for _, a := range d.Renewed {
-		r.Renewed = append(r.Renewed, a.Key)
+		r.Renewed = append(r.Renewed, renewed{a.Key, a.VersionID, archive.Second{Time: a.Until}})
 	}
 	r.Retired = append(r.Retired, d.Retired...)
 	if d.NotRetired != nil {
@@ -145,9 +150,6 @@ func (s *session) printRotated(d rotate.Done) error {
 	if d.Resumed {
 		b.WriteString("It was begun before, and is finished now: run it again if you want a newer key.\n")
 	}
-	for _, a := range d.Renewed {
-		fmt.Fprintf(&b, "%s is locked until %s now: it is needed so long.\n", a.Key, a.Until.Format(time.DateOnly))
-	}
 	for _, id := range d.Retired {
 		fmt.Fprintf(&b, "Key %s is recorded as retired: it signs for a day at most.\n", id)
 	}
@@ -155,7 +157,17 @@ func (s *session) printRotated(d rotate.Done) error {
 		said, _ := explain(d.NotRetired)
 		fmt.Fprintf(&b, "The key before, %s, is not recorded as retired: %s.\n`wormlog keys retire %s --reason rotated` does it, with the key for acts.\n", d.Previous, said, d.Previous)
 	}
+	b.WriteString(renewedLines(d))
 	return s.say(b.String())
+}
+
+// renewedLines tell of locks that were extended; empty if there were none.
+func renewedLines(d rotate.Done) string {
+	var b strings.Builder
+	for _, a := range d.Renewed {
+		fmt.Fprintf(&b, "%s is locked until %s now: it is needed so long.\n", a.Key, dayOf(a.Until))
+	}
+	return b.String()
 }
 
 // say prints text of several lines.

@@ -30,6 +30,17 @@ func backdateAll(s *devserver.Server, by time.Duration, prefix string) error {
 	return err
 }
 
+// relock gives everything under the prefix a lock that ends when it is told.
+func relock(ts *testscript.TestScript, s *scriptServer, prefix, after string) {
+	d, err := time.ParseDuration(after)
+	ts.Check(err)
+	list, err := s.Raw().Versions(testBucket, prefix)
+	ts.Check(err)
+	for _, v := range list {
+		ts.Check(s.Raw().SetLock(testBucket, v.Key, v.VersionID, devserver.Lock{Mode: devserver.Compliance, RetainUntil: time.Now().Add(d)}))
+	}
+}
+
 // copyTo copies every object to a bucket of its own, without versions, dates and locks.
 func copyTo(s *devserver.Server, bucket string) error {
 	list, err := s.Raw().Versions(testBucket, "")

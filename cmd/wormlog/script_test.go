@@ -89,6 +89,7 @@ func setUpScript(env *testscript.Env) error {
 //	dev drop PREFIX             all objects under it vanish
 //	dev foreign KEY             an object that is nobody's; KEY as in Go, without the quotes
 //	dev backdate TIME [PREFIX]  S3's dates of all versions under it are so much earlier
+//	dev lock PREFIX TIME        locks of all versions under it end so much later than now
 //	dev copy BUCKET             all of it is copied to a new bucket, as it is now
 //	dev secret VERB NAME [FILE] the secret's value is saved to the file, put from it; the secret is emptied, deleted, scheduled
 //	dev sync DIR                the current version of every object is copied to the directory
@@ -165,6 +166,8 @@ func dev(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 	case "backdate":
 		backdate(ts, s, arg(1), arg(2))
+	case "lock":
+		relock(ts, s, arg(1), arg(2))
 	case "copy":
 		ts.Check(copyTo(s.Server, arg(1)))
 	case "secret":
