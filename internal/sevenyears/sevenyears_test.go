@@ -219,9 +219,17 @@ func (nobody) EntryKey(context.Context, keys.ID) (*keys.VerificationCopy, error)
 func TestNobodyRenewsAnchors(t *testing.T) {
 	l := born(t)
 	l.Store = unextended{l.Store}
-	l.after = func(error) {}
+	refused := 0
+	l.after = func(err error) {
+		if errors.Is(err, archive.ErrDenied) {
+			refused++
+		}
+	}
 	const rotations, period = 7, 360 * 24 * time.Hour
 	l.live(rotations, period)
+	if refused == 0 {
+		t.Error("no rotation said that locks could not be extended")
+	}
 	verify := func(when, verdict string, code archive.Code) {
 		r := l.verify(func(c *archive.VerifyConfig) { c.RotationDays = 0 })
 		l.expect(when, r, verdict)
