@@ -65,7 +65,7 @@ func (a *app) acknowledge(c *cobra.Command, k ackWanted) error {
 		return err
 	}
 	ctx := c.Context()
-	l, err := s.openLog(ctx)
+	l, err := s.openHome(ctx)
 	if err != nil {
 		return err
 	}

@@ -292,9 +292,8 @@ func (u *setup) adopt(ctx context.Context, l *archive.Log) error {
 	if u.Origin != "" && u.Origin != l.Origin {
 		return withHint(fmt.Errorf("the log %s is %s, not %s", u.where(), l.Origin, u.Origin), "check bucket, prefix and origin")
 	}
-	here := u.session.store.Home()
-	if here.Bucket != l.Home.Bucket || here.Prefix != l.Home.Prefix {
-		return fmt.Errorf("the log %s is a copy: its home is bucket %s, prefix %q; work there", u.where(), l.Home.Bucket, l.Home.Prefix)
+	if err := u.atHome(l); err != nil {
+		return err
 	}
 	if err := u.distinct(l.Origin); err != nil {
 		return err

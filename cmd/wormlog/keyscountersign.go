@@ -64,7 +64,7 @@ func (a *app) countersign(c *cobra.Command, w countersignWanted) error {
 		return err
 	}
 	ctx := c.Context()
-	l, err := s.openLog(ctx)
+	l, err := s.openHome(ctx)
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (a *app) declare(c *cobra.Command, d declaration) error {
 		return err
 	}
 	ctx := c.Context()
-	l, err := s.openLog(ctx)
+	l, err := s.openHome(ctx)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (a *app) replaceCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		l, err := s.openLog(c.Context())
+		l, err := s.openHome(c.Context())
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (a *app) rotateCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		l, err := s.openLog(c.Context())
+		l, err := s.openHome(c.Context())
 		if err != nil {
 			return err
 		}

@@ -66,6 +66,23 @@ func (s *session) openLog(ctx context.Context) (*archive.Log, error) {
 	return l, s.hidden(err)
 }
 
+// openHome is openLog for what writes: a copy is to stay one.
+func (s *session) openHome(ctx context.Context) (*archive.Log, error) {
+	l, err := s.openLog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l, s.atHome(l)
+}
+
+// atHome refuses to work in a copy of a log.
+func (s *session) atHome(l *archive.Log) error {
+	if here := s.store.Home(); here.Bucket != l.Home.Bucket || here.Prefix != l.Home.Prefix {
+		return fmt.Errorf("the log %s is a copy: its home is bucket %s, prefix %q; work there", s.where(), l.Home.Bucket, l.Home.Prefix)
+	}
+	return nil
+}
+
 // hidden explains an error that comes of a delete marker over log.json.
 func (s *session) hidden(err error) error {
 	if !errors.Is(err, archive.ErrDeleteMarker) {
