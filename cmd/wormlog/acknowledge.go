@@ -42,7 +42,7 @@ func (a *app) acknowledgeCommand() *cobra.Command {
 	reason := addActFlags(c)
 	config.AddFlags(c.Flags(), config.GroupCopies, config.GroupKeys)
 	c.Flags().StringVar(&k.version, "version-id", "", "the version that the finding is about, where there are several")
-	c.Flags().StringVar(&k.report, "report", "", "report of `wormlog verify --report`, or of --json, that has the finding")
+	c.Flags().StringVar(&k.report, "report", "", "report of wormlog verify, by its --report or --json, that has the finding")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		k.code, k.reason = archive.Code(args[0]), *reason
 		if len(args) > 1 {

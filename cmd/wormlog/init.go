@@ -22,7 +22,7 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Make a log in the bucket, its authority keys and its first signing key",
 		Long: "Make a new log: log.json in the bucket, which names the log, its authorities and its retention; the online authority's\n" +
 			"key, the key for acts (role authority) and the first signing key in Secrets Manager; the recovery key in a file, which\n" +
-			"is to be kept offline. It alone vouches for the key for acts.\n\n" +
+			"is to be kept offline. It alone vouches for the key for acts. docs/keys.md has what each key is for.\n\n" +
 			"log.json is locked for max_retention: twice the retention, but at least 180 days more than it, unless that is set.\n" +
 			"Nobody can shorten that, nor the retention. To try things out, --retention 1d locks log.json and the key records for\n" +
 			"181 days, and all else for some ten.\n\n" +

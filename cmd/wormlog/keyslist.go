@@ -58,7 +58,7 @@ func (s *session) printAuthority(l *archive.Log, name string) error {
 		return fmt.Errorf("genesis names no authority %q; it is online or recovery", name)
 	}
 	if s.json {
-		return printJSON(s.stdout, authorityRow{Name: name, ID: a.ID()})
+		return printJSON(s.stdout, map[string]string{"name": name, "key_id": string(a.ID())})
 	}
 	_, err := fmt.Fprintln(s.stdout, a.ID())
 	return err
@@ -71,12 +71,14 @@ type keyRow struct {
 	AgeDays     int            `json:"age_days"`
 	Rotation    archive.Second `json:"next_rotation,omitzero"` // when it is to be replaced
 	OverdueDays int            `json:"overdue_days,omitzero"`
+	Records     int            `json:"records,omitzero"` // that it signed, if its role is online
 }
 
 type authorityRow struct {
-	Name  string         `json:"name"`
-	ID    keys.ID        `json:"key_id"`
-	Since archive.Second `json:"compromised_since,omitzero"`
+	Name    string         `json:"name"`
+	ID      keys.ID        `json:"key_id"`
+	Since   archive.Second `json:"compromised_since,omitzero"`
+	Records int            `json:"records"` // that it signed
 }
 
 type keyList struct {
@@ -104,8 +106,12 @@ func (s *session) listKeys(ctx context.Context, l *archive.Log, quick bool) erro
 		return err
 	}
 	list := keyList{LogID: l.ID, Keys: []keyRow{}, Quick: quick}
+	records := map[keys.ID]int{} // by who signed them
+	for _, k := range r.Keys {
+		records[k.SignedBy]++
+	}
 	for _, a := range l.Authorities {
-		list.Authorities = append(list.Authorities, authorityRow{a.Name, a.ID(), compromisedSince(r, a.ID())})
+		list.Authorities = append(list.Authorities, authorityRow{a.Name, a.ID(), compromisedSince(r, a.ID()), records[a.ID()]})
 	}
 	current, err := s.currentKey(ctx, l.Origin)
 	list.Current = string(current)
@@ -113,7 +119,9 @@ func (s *session) listKeys(ctx context.Context, l *archive.Log, quick bool) erro
 		list.Current = "not known: " + err.Error()
 	}
 	for _, k := range r.Keys {
-		list.Keys = append(list.Keys, s.keyRow(r, k, current, quick))
+		row := s.keyRow(r, k, current, quick)
+		row.Records = records[k.KeyID]
+		list.Keys = append(list.Keys, row)
 	}
 	// The oldest first, and at the end those that S3 does not date.
 	slices.SortStableFunc(list.Keys, func(a, b keyRow) int { return a.order().Compare(b.order()) })
@@ -210,7 +218,7 @@ func (s *session) printKeys(list keyList) error {
 		if !a.Since.IsZero() {
 			state = ", compromised since " + a.Since.String()
 		}
-		fmt.Fprintf(s.stdout, "Authority %s: key %s%s\n", a.Name, a.ID, state)
+		fmt.Fprintf(s.stdout, "Authority %s: key %s, %s%s\n", a.Name, a.ID, count(a.Records, "key record"), state)
 	}
 	for _, k := range list.Keys {
 		fmt.Fprintln(s.stdout)
@@ -235,7 +243,10 @@ func (k keyRow) lines(quick bool) []string {
 		return append(lines, k.Error)
 	}
 	lines = append(lines, k.times(quick))
-	if quick {
+	switch {
+	case k.Role == keys.RoleOnline:
+		return append(lines, "signed "+count(k.Records, "key record"))
+	case quick:
 		return lines
 	}
 	if k.Signed.Manifests+k.Signed.Segments == 0 {

@@ -4,6 +4,7 @@
 //	wormlog write app.ndjson         archive a file's lines
 //	wormlog verify                   look at everything and give one verdict
 //	wormlog list --csv               what is retained until when
+//	wormlog keys rotate              a new signing key
 //	wormlog cat --from 2026-11-01    entries, checked while they are read
 //
 // Settings come from flags, from WORMLOG_* variables and from wormlog.yaml, in this order; `wormlog config` shows what is
