@@ -253,6 +253,7 @@ func TestLineParserMatchesNames(t *testing.T) {
 	for _, stream := range []string{
 		testStream, "a.00VHNCZB000000000000000000", "a.00VHNCZAZZZZZZZZZZZZZZZZZZ", "a.76EZ91ZPZZZZZZZZZZZZZZZZZZ",
 		"a.76EZ91ZQ000000000000000000", "a.7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "a.8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "a", "", ".", "-" + testStream,
+		"online.00VHNCZB000000000000000000", "online2.00VHNCZB000000000000000000", "onlin.00VHNCZB000000000000000000",
 	} {
 		p := lineParser{b: []byte(stream)}
 		p.stream()

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
+	"github.com/wormlog/wormlog/keys"
 )
 
 // lineParser reads a line from left to right. After the first failure nothing moves any more, so that callers need to
@@ -107,6 +108,10 @@ func (p *lineParser) stream() []byte {
 	}
 	if p.reason != "" || dot == start || dot-start > 63 || byteAt(p.b, dot) != '.' {
 		p.fail(dot, reason)
+		return nil
+	}
+	if string(p.b[start:dot]) == string(keys.RoleOnline) {
+		p.fail(start, "no stream is named online")
 		return nil
 	}
 	p.i = dot + 1

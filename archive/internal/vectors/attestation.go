@@ -132,6 +132,7 @@ func (s *set) heads(e *example) {
 		{"head-size-float", "a size as 3.0", malformed, `"size":3`, `"size":3.0`},
 		{"head-size-2-to-53", "a size over 2^53-1", malformed, `"size":3`, `"size":9007199254740992`},
 		{"head-state-null", "a head without a state", malformed, `"open"`, "null"},
+		{"head-stream-online", "a head of the writer online, which no stream has", malformed, `"stream":"billing.`, `"stream":"online.`},
 		{"signatures", "a head file has no signatures", malformed, "]}\n", "]}\n" + `{"signatures":[]}` + "\n"},
 		{"no-newline", "no newline ends the line", malformed, "]}\n", "]}"},
 		{"carriage-return", "the line ends in CR LF", malformed, "]}\n", "]}\r\n"},

@@ -114,6 +114,7 @@ func (s *set) manifestsFirst(x *subject, e *example) {
 		{"continues-null", "continues is null", swap(streamKey, `,"continues":null`)},
 		{"continues-before-stream-key", "continues stands before stream_key", swap(streamKey, continues+streamKey)},
 		{"stream-upper-case", "a writer in upper case", swap(`"stream":"payments`, `"stream":"Payments`)},
+		{"stream-online", "the writer online, which no stream has", swap(`"stream":"payments`, `"stream":"online`)},
 		{"stream-not-ascii", "a writer with a letter that is not ASCII", swap(`"stream":"payments`, `"stream":"paymënts`)},
 		{"stream-no-ulid", "a stream without a ULID", swap(`"stream":"`+stream, `"stream":"payments`)},
 		{"stream-ulid-lower-case", "a ULID in lower case", swap(`"stream":"`+stream, `"stream":"`+strings.ToLower(stream))},
