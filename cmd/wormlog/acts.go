@@ -67,6 +67,9 @@ func (s *session) trustedActsKey(ctx context.Context, l *archive.Log) (*keys.Sig
 	if err != nil {
 		return nil, err
 	}
+	if err := unread(states); err != nil {
+		s.complain(err)
+	}
 	if since := compromisedSince(states, k.ID()); !since.IsZero() {
 		return nil, signerCompromised(k.ID(), since)
 	}
