@@ -14,6 +14,9 @@
 // [Pending.Wait] that wraps [ErrUncertain] says that the entry may be in the archive: hand it over again under the same
 // [Record.ID]. Nothing is dropped, rewritten or re-ordered silently.
 //
+// currentKey is asked for the signing key again and again; [SigningKeys] makes one of a [keys.Provider]. When the key turns,
+// the writer goes on in a new stream with the new key, and no Append waits.
+//
 // # Verifying
 //
 //	report, err := archive.Verify(ctx, archive.VerifyConfig{Store: store, LogID: pinnedLogID, Copies: copies})

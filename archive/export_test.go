@@ -1,7 +1,5 @@
 package archive
 
-import "log/slog"
-
 // What the vectors need of the inside.
 
 // ErrRecordName is the error of a key record that is not what its name says.
@@ -28,23 +26,6 @@ func EachLine(raw []byte, f func(line []byte) error) error { return lines(raw, f
 
 // UsualVerdicts are the verdicts of all finding codes.
 var UsualVerdicts = codes
-
-// CauseOf is what errors of one cause have in common.
-var CauseOf = causeOf
-
-// Trouble is what a writer tells its operator by.
-type Trouble struct{ *trouble }
-
-// NewTrouble returns a Trouble that has met none.
-func NewTrouble(log *slog.Logger, what, over string) Trouble {
-	return Trouble{newTrouble(log, what, over)}
-}
-
-// Failed notes a failed attempt.
-func (t Trouble) Failed(level slog.Level, err error) { t.failed(level, err) }
-
-// Causes says how many causes are remembered.
-func (t Trouble) Causes() int { return len(t.causes) }
 
 // CountersignedActs puts heads into acts.
 var CountersignedActs = countersignedActs

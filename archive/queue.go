@@ -200,7 +200,7 @@ func (t telling) Create(ctx context.Context, key string, body []byte, o CreateOp
 	c, err := t.Store.Create(ctx, key, body, o)
 	switch {
 	case err == nil:
-		t.w.writeTrouble.worked()
+		t.w.writeTrouble.Worked()
 	case errors.Is(err, ErrExists): // settled by reading back
 	default:
 		t.failed(ctx, key, err)
@@ -213,7 +213,7 @@ func (t telling) Head(ctx context.Context, key, versionID string) (Object, error
 	o, err := t.Store.Head(ctx, key, versionID)
 	switch {
 	case err == nil:
-		t.w.writeTrouble.worked()
+		t.w.writeTrouble.Worked()
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrDeleteMarker), errors.Is(err, ErrDenied): // an answer
 	default:
 		t.failed(ctx, key, err)
@@ -224,17 +224,17 @@ func (t telling) Head(ctx context.Context, key, versionID string) (Object, error
 // failed tells of an attempt, unless it was the writer that ended it.
 func (t telling) failed(ctx context.Context, key string, err error) {
 	if ctx.Err() == nil {
-		t.w.writeTrouble.failed(slog.LevelWarn, err, "key", key)
+		t.w.writeTrouble.Failed(slog.LevelWarn, err, "key", key)
 	}
 }
 
 // behind is the error of a call that ended while it waited for the archive.
 func (w *Writer) behind(cause error) error {
 	err := fmt.Errorf("the archive is behind: %w", cause)
-	if last := w.writeTrouble.err(); last != nil {
+	if last := w.writeTrouble.Err(); last != nil {
 		err = fmt.Errorf("%w; the last attempt to write failed: %w", err, last)
 	}
-	if last := w.openTrouble.err(); last != nil {
+	if last := w.openTrouble.Err(); last != nil {
 		err = fmt.Errorf("%w; the last attempt to open a stream failed: %w", err, last)
 	}
 	return err

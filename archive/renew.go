@@ -113,10 +113,10 @@ func (w *Writer) followKey(old *stream) {
 	}
 	w.keyChecked(err)
 	if err == nil {
-		w.keyTrouble.worked()
+		w.keyTrouble.Worked()
 		return
 	}
-	w.keyTrouble.failed(keyLevel(err), err, "key_id", string(old.key.ID()))
+	w.keyTrouble.Failed(keyLevel(err), err, "key_id", string(old.key.ID()))
 }
 
 // keyLevel is how loudly it is told that there is no key: one that does not fit is not a matter of trying again.
@@ -213,7 +213,7 @@ func (w *Writer) openStreamPatiently(before *stream, urgent bool) (*stream, erro
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		s, err := w.openStream(w.ctx, before)
 		if err == nil {
-			w.openTrouble.worked()
+			w.openTrouble.Worked()
 			return s, nil
 		}
 		if w.ctx.Err() != nil {
@@ -225,7 +225,7 @@ func (w *Writer) openStreamPatiently(before *stream, urgent bool) (*stream, erro
 		if w.cfg.GiveUpAfter > 0 && !since.IsZero() && w.cfg.Now().Sub(since) > w.cfg.GiveUpAfter {
 			return nil, fmt.Errorf("%w: %w", errGaveUp, err)
 		}
-		w.openTrouble.failed(keyLevel(err), err)
+		w.openTrouble.Failed(keyLevel(err), err)
 		if !sleep(w.ctx, pause) {
 			return nil, err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -161,53 +160,6 @@ func TestOwnEndIsNotTold(t *testing.T) {
 		}
 		if lines.count("an attempt to write failed") != 0 {
 			t.Error(lines)
-		}
-	})
-}
-
-// Errors are of one cause whatever their texts add.
-func TestCauseOf(t *testing.T) {
-	code := func(c string) error { return coded{c} }
-	for _, tt := range []struct {
-		a, b error
-		same bool
-	}{
-		{throttled(1), throttled(2), true},
-		{throttled(1), archive.ErrUncertain, false},
-		{errors.Join(throttled(1), context.Canceled), errors.Join(throttled(2), context.Canceled), true},
-		{errors.Join(throttled(1), context.Canceled), throttled(1), false},
-		{code("SlowDown"), code("SlowDown"), true},
-		{code("SlowDown"), code("InternalError"), false},
-		{fmt.Errorf("%w: %w", archive.ErrKey, archive.ErrNotFound), fmt.Errorf("x %w: %w", archive.ErrKey, archive.ErrNotFound), true},
-		{fmt.Errorf("%w: role", archive.ErrKey), fmt.Errorf("%w: %w", archive.ErrKey, archive.ErrNotFound), false},
-		{&strangeError{1}, &strangeError{2}, true},
-	} {
-		if got := archive.CauseOf(tt.a) == archive.CauseOf(tt.b); got != tt.same {
-			t.Errorf("%v and %v: %q and %q", tt.a, tt.b, archive.CauseOf(tt.a), archive.CauseOf(tt.b))
-		}
-	}
-}
-
-type coded struct{ code string }
-
-func (c coded) Error() string     { return "request 17: " + c.code }
-func (c coded) ErrorCode() string { return c.code }
-func (c coded) Unwrap() error     { return archive.ErrThrottled }
-
-type strangeError struct{ n int }
-
-func (e *strangeError) Error() string { return fmt.Sprint("number ", e.n) }
-
-// A thousand causes do not fill the memory.
-func TestManyCauses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		lines := new(lines)
-		trouble := archive.NewTrouble(slog.New(slog.NewTextHandler(lines, nil)), "failed", "over")
-		for i := range 1000 {
-			trouble.Failed(slog.LevelWarn, errors.New(fmt.Sprint("cause ", i)))
-		}
-		if n := trouble.Causes(); n > 32 || lines.count("level=WARN") != 1000 {
-			t.Errorf("%d causes are remembered, %d told", n, lines.count("level=WARN"))
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wormlog/wormlog/internal/trouble"
 	"github.com/wormlog/wormlog/keys"
 )
 
@@ -50,9 +51,9 @@ type Writer struct {
 	sealers      chan *sealer  // those not in use
 	uploads      chan struct{} // an element for each upload under way
 	clock        atomic.Int64  // what the store's clock is ahead of ours, in nanoseconds
-	writeTrouble *trouble
-	openTrouble  *trouble
-	keyTrouble   *trouble
+	writeTrouble *trouble.Trouble
+	openTrouble  *trouble.Trouble
+	keyTrouble   *trouble.Trouble
 	moves        int // streams given up in a row; the committer's
 	queueSize    int
 
@@ -84,9 +85,9 @@ func OpenWriter(ctx context.Context, cfg WriterConfig) (*Writer, error) {
 		stats: Stats{Base64: make(map[string]uint64)},
 	}
 	w.cfg.Store = telling{cfg.Store, w}
-	w.writeTrouble = newTrouble(w.log, "an attempt to write failed", "writing works again")
-	w.openTrouble = newTrouble(w.log, "an attempt to open a stream failed", "opening a stream worked at last")
-	w.keyTrouble = newTrouble(w.log, "the signing key could not be looked at; the present one signs on", "the signing key can be used again")
+	w.writeTrouble = trouble.New(w.log, "an attempt to write failed", "writing works again")
+	w.openTrouble = trouble.New(w.log, "an attempt to open a stream failed", "opening a stream worked at last")
+	w.keyTrouble = trouble.New(w.log, "the signing key could not be looked at; the present one signs on", "the signing key can be used again")
 	if err := w.makeSealers(); err != nil {
 		return nil, err
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	sm "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/wormlog/wormlog/internal/trouble"
 	"github.com/wormlog/wormlog/keys"
 	"github.com/wormlog/wormlog/keys/secretsmanager"
 )
@@ -23,9 +25,9 @@ func (s *session) provider(ctx context.Context, origin string) (keys.Provider, e
 	if err != nil {
 		return nil, err
 	}
+	stale := trouble.New(s.logger, "the signing key could not be read again", "")
 	return secretsmanager.NewProvider(secretsmanager.Config{
-		API: client, SecretID: s.SigningSecretOf(origin),
-		OnStale: func(err error) { s.logger.Warn("the signing key could not be read again", "error", err) },
+		API: client, SecretID: s.SigningSecretOf(origin), OnStale: func(err error) { stale.Failed(slog.LevelWarn, err) },
 	})
 }
 

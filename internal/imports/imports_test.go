@@ -36,15 +36,16 @@ func TestCore(t *testing.T) {
 func TestDirection(t *testing.T) {
 	for pkg, allowed := range map[string][]string{
 		"internal/lineobject": nil,
+		"internal/trouble":    nil,
 		"keys":                {"internal/lineobject"},
 		"keys/secretsmanager": {"internal/lineobject", "keys"},
-		"archive":             {"internal/lineobject", "keys"},
-		"archive/s3lock":      {"internal/lineobject", "keys", "archive"},
-		"archive/dirstore":    {"internal/lineobject", "keys", "archive"},
+		"archive":             {"internal/lineobject", "internal/trouble", "keys"},
+		"archive/s3lock":      {"internal/lineobject", "internal/trouble", "keys", "archive"},
+		"archive/dirstore":    {"internal/lineobject", "internal/trouble", "keys", "archive"},
 		"archive/devserver":   {"internal/lineobject", "keys"},
-		"archive/archivetest": {"internal/lineobject", "keys", "archive", "archive/devserver", "internal/leaks"},
-		"internal/config":     {"internal/lineobject", "keys", "archive", "archive/s3lock"},
-		"internal/rotate":     {"internal/lineobject", "keys", "keys/secretsmanager", "archive"},
+		"archive/archivetest": {"internal/lineobject", "internal/trouble", "keys", "archive", "archive/devserver", "internal/leaks"},
+		"internal/config":     {"internal/lineobject", "internal/trouble", "keys", "archive", "archive/s3lock"},
+		"internal/rotate":     {"internal/lineobject", "internal/trouble", "keys", "keys/secretsmanager", "archive"},
 	} {
 		for _, dep := range dependencies(t, pkg) {
 			ours, ok := strings.CutPrefix(dep, module)

@@ -1,4 +1,5 @@
-package archive
+// Package trouble tells an operator of attempts that fail and are made again, sparingly.
+package trouble
 
 import (
 	"context"
@@ -23,9 +24,9 @@ const (
 	maxCauses = 32
 )
 
-// trouble tells an operator of attempts that fail and are made again: a line for each cause as it comes up, more at growing
-// intervals while it lasts, and one when an attempt worked again. It is safe for concurrent use.
-type trouble struct {
+// Trouble is one thing that is attempted again and again. There is a line for each cause of failure as it comes up, more at
+// growing intervals while it lasts, and one when an attempt worked again. It is safe for concurrent use.
+type Trouble struct {
 	log        *slog.Logger
 	what, over string // the lines
 
@@ -46,20 +47,21 @@ type cause struct {
 	silence time.Duration // after the next line
 }
 
-func newTrouble(log *slog.Logger, what, over string) *trouble {
-	return &trouble{log: log, what: what, over: over, causes: make(map[string]*cause)}
+// New returns a Trouble that has met none. what is said of a failure, over when one was told and an attempt has worked.
+func New(log *slog.Logger, what, over string) *Trouble {
+	return &Trouble{log: log, what: what, over: over, causes: make(map[string]*cause)}
 }
 
-// err is why the last attempt failed, nil if it worked.
-func (t *trouble) err() error {
+// Err is why the last attempt failed, nil if it worked.
+func (t *Trouble) Err() error {
 	if p := t.last.Load(); p != nil {
 		return *p
 	}
 	return nil
 }
 
-// failed notes a failed attempt. attrs go into the line, if there is one.
-func (t *trouble) failed(level slog.Level, err error, attrs ...any) {
+// Failed notes a failed attempt. attrs go into the line, if there is one.
+func (t *Trouble) Failed(level slog.Level, err error, attrs ...any) {
 	t.last.Store(&err)
 	n, tell := t.note(causeOf(err), time.Now())
 	if tell {
@@ -67,7 +69,7 @@ func (t *trouble) failed(level slog.Level, err error, attrs ...any) {
 	}
 }
 
-func (t *trouble) note(id string, now time.Time) (attempts int, tell bool) {
+func (t *Trouble) note(id string, now time.Time) (attempts int, tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.failures == 0 {
@@ -83,7 +85,7 @@ func (t *trouble) note(id string, now time.Time) (attempts int, tell bool) {
 		t.causes[id] = c
 	}
 	if now.Sub(c.seen) > forgotten {
-		c.silence = firstSilence
+		c.next, c.silence = time.Time{}, firstSilence
 	}
 	c.untold++
 	c.seen = now
@@ -96,8 +98,8 @@ func (t *trouble) note(id string, now time.Time) (attempts int, tell bool) {
 	return attempts, true
 }
 
-// worked notes an attempt that did not fail.
-func (t *trouble) worked() {
+// Worked notes an attempt that did not fail.
+func (t *Trouble) Worked() {
 	if t.last.Load() == nil {
 		return
 	}
@@ -107,7 +109,7 @@ func (t *trouble) worked() {
 	}
 }
 
-func (t *trouble) end(now time.Time) (failures int, lasted time.Duration, tell bool) {
+func (t *Trouble) end(now time.Time) (failures int, lasted time.Duration, tell bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	failures, lasted, tell = t.failures, now.Sub(t.since), t.told
