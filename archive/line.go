@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+
+	"github.com/wormlog/wormlog/keys"
 )
 
 // Line is one parsed entry line. Its slices point into the line and are valid as long as that is.
@@ -20,12 +22,12 @@ type Line struct {
 	Binary    bool   // Data is base64
 
 	source, meta, ext []byte // the maps with their braces; nil if absent
-	signature         [64]byte
+	signature         [keys.MaxEntrySignature]byte
 	signatureLen      int
 	critical          bool
 }
 
-// Signature returns the raw signature: 32 bytes of HMAC-SHA256 or 64 of Ed25519. It is valid until the Line is parsed
+// Signature returns the raw signature, of one of the lengths that [keys.EntrySignatureSizes] lists. It is valid until the Line is parsed
 // into again.
 func (l *Line) Signature() []byte { return l.signature[:l.signatureLen] }
 

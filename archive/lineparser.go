@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"strings"
 	"unicode/utf8"
@@ -64,22 +65,39 @@ func (p *lineParser) keyID() []byte {
 	return b
 }
 
-// signature decodes 32 or 64 bytes of canonical base64 into dst.
-func (p *lineParser) signature(dst *[64]byte) int {
-	size, length := 32, 44
-	if byteAt(p.b, p.i+length) != '"' {
-		size, length = 64, 88
+// signatureForms are the lengths of which a signature has one, ascending. The key says which; the parser knows no key.
+var (
+	signatureForms  = newSignatureForms()
+	signatureReason = "the signature is not the canonical base64 of " + strings.Trim(strings.ReplaceAll(fmt.Sprint(keys.EntrySignatureSizes()), " ", " or "), "[]") + " bytes"
+)
+
+type signatureForm struct{ size, length int } // raw, in base64
+
+func newSignatureForms() (all []signatureForm) {
+	for _, size := range keys.EntrySignatureSizes() {
+		all = append(all, signatureForm{size, base64.StdEncoding.EncodedLen(size)})
 	}
-	start := p.i
-	b, ok := p.take(length)
-	if ok && !decodeSignature(dst, b) {
-		p.fail(start, "the signature is not the canonical base64 of 32 or 64 bytes")
-	}
-	return size
+	return all
 }
 
-// decodeSignature decodes 44 or 88 characters of canonical base64. The standard decoder would pass over newlines.
-func decodeSignature(dst *[64]byte, b []byte) bool {
+// signature decodes canonical base64 into dst and returns how many bytes there are.
+func (p *lineParser) signature(dst *[keys.MaxEntrySignature]byte) int {
+	var f signatureForm
+	for _, f = range signatureForms {
+		if byteAt(p.b, p.i+f.length) == '"' {
+			break
+		}
+	}
+	start := p.i
+	b, ok := p.take(f.length)
+	if ok && !decodeSignature(dst, f.size, b) {
+		p.fail(start, signatureReason)
+	}
+	return f.size
+}
+
+// decodeSignature decodes canonical base64 of size bytes. The standard decoder would pass over newlines.
+func decodeSignature(dst *[keys.MaxEntrySignature]byte, size int, b []byte) bool {
 	var wrong byte
 	out := 0
 	for ; len(b) > 4; b = b[4:] {
@@ -88,14 +106,19 @@ func decodeSignature(dst *[64]byte, b []byte) bool {
 		dst[out], dst[out+1], dst[out+2] = b0<<2|b1>>4, b1<<4|b2>>2, b2<<6|b3
 		out += 3
 	}
-	b0, b1, b2 := base64Value[b[0]], base64Value[b[1]], base64Value[b[2]]
+	b0, b1, b2, b3 := base64Value[b[0]], base64Value[b[1]], base64Value[b[2]], base64Value[b[3]]
 	dst[out] = b0<<2 | b1>>4
 	wrong |= b0 | b1
-	if out == 63 {
+	if out+1 == size {
 		return wrong&notBase64 == 0 && b1&0b1111 == 0 && b[2] == '=' && b[3] == '='
 	}
 	dst[out+1] = b1<<4 | b2>>2
-	return (wrong|b2)&notBase64 == 0 && b2&0b11 == 0 && b[3] == '='
+	wrong |= b2
+	if out+2 == size {
+		return wrong&notBase64 == 0 && b2&0b11 == 0 && b[3] == '='
+	}
+	dst[out+2] = b2<<6 | b3
+	return (wrong|b3)&notBase64 == 0
 }
 
 // stream reads a stream name. The ULID's time is compared as text: its digits ascend as bytes do.

@@ -143,11 +143,8 @@ func (g *Genesis) checkAuthorities() error {
 		return errors.New("the authorities are not exactly online and recovery, in this order")
 	}
 	for _, a := range g.Authorities {
-		if a.Algorithm != keys.AlgorithmEd25519 {
-			return fmt.Errorf("the %s authority's algorithm is %q, not ed25519", a.Name, a.Algorithm)
-		}
-		if _, err := a.PublicKey.Ed25519(); err != nil {
-			return fmt.Errorf("the %s authority's public key: %w", a.Name, err)
+		if err := a.Valid(); err != nil {
+			return err
 		}
 	}
 	if g.Authorities[0].ID() == g.Authorities[1].ID() {

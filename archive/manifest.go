@@ -190,10 +190,7 @@ func (o *Open) check(name StreamName) error {
 		return err
 	}
 	if k := o.StreamKey; k != nil {
-		if k.Algorithm != keys.AlgorithmEd25519 {
-			return fmt.Errorf("the stream key's algorithm is %q, not ed25519", k.Algorithm)
-		}
-		if _, err := k.PublicKey.Ed25519(); err != nil {
+		if err := k.PublicKey.Check(k.Algorithm); err != nil {
 			return fmt.Errorf("the stream key: %w", err)
 		}
 	}
@@ -211,13 +208,7 @@ func (o *Open) check(name StreamName) error {
 }
 
 // ID is the stream key's ID.
-func (k *StreamKey) ID() keys.ID {
-	pub, err := k.PublicKey.Ed25519()
-	if err != nil {
-		return ""
-	}
-	return keys.StreamKeyID(pub)
-}
+func (k *StreamKey) ID() keys.ID { return keys.StreamKeyID(k.PublicKey) }
 
 func (m *Manifest) checkSegments(name StreamName) error {
 	if m.Segments == nil || m.Tree.Range == nil {

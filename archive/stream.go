@@ -150,7 +150,7 @@ func (w *Writer) manifest(s *stream, group []*batch) (*Manifest, Range, error) {
 func (w *Writer) opening(s *stream) *Open {
 	o := &Open{Liveness: FormatLiveness(w.cfg.Heartbeat)}
 	if s.ownKey != nil {
-		o.StreamKey = &StreamKey{Algorithm: keys.AlgorithmEd25519, PublicKey: s.ownKey.PublicKey()}
+		o.StreamKey = &StreamKey{Algorithm: s.ownKey.Algorithm(), PublicKey: s.ownKey.PublicKey()}
 	}
 	if p := s.predecessor(); p != nil {
 		o.Continues = &Continues{Stream: p.name.String(), Sequence: p.sequence - 1, SHA256: p.previous.SHA256}

@@ -199,7 +199,7 @@ func (v *verifier) judgeUnvouched() {
 
 // verificationCopy returns what the HMACs of a key are checked with, nil if they cannot be. It asks once a run.
 func (v *verifier) verificationCopy(ctx context.Context, id keys.ID, k *keyState) *keys.VerificationCopy {
-	if k.record.EntryAlgorithm == keys.AlgorithmEd25519 {
+	if !k.record.EntryAlgorithm.Symmetric() {
 		return nil
 	}
 	k.mu.Lock()

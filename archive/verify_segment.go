@@ -410,7 +410,7 @@ func (c *contentCheck) entryKey(ctx context.Context, id []byte) *entryKey {
 		c.fail(code, "%s", reason)
 		return nil
 	}
-	k.hmac = state.record.EntryAlgorithm != keys.AlgorithmEd25519
+	k.hmac = state.record.EntryAlgorithm.Symmetric()
 	var err error
 	k.verifier, err = state.record.EntryVerifier(c.task.stream.String(), c.verificationCopy(ctx, k.id, state))
 	if err != nil {

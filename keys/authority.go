@@ -16,29 +16,20 @@ type Authority struct {
 }
 
 // Valid reports whether the authority can be used: a name of 1 to 64 printable ASCII characters without space, "+" and
-// "/", and an Ed25519 key.
+// "/", and a public key of the algorithm it names.
 func (a Authority) Valid() error {
 	if err := keyName(a.Name); err != nil {
 		return err
 	}
-	if a.Algorithm != AlgorithmEd25519 {
-		return fmt.Errorf("authority %s: the algorithm of an authority is %s", a.Name, AlgorithmEd25519)
-	}
-	if _, err := a.PublicKey.Ed25519(); err != nil {
+	if err := a.PublicKey.Check(a.Algorithm); err != nil {
 		return fmt.Errorf("authority %s: %w", a.Name, err)
 	}
 	return nil
 }
 
 // ID returns the ID of the authority's key: a hash of "wormlog/v1 authority key\n" and the raw public key. It is empty,
-// and so never equal to a key ID, when the public key is not an Ed25519 key.
-func (a Authority) ID() ID {
-	raw, err := a.PublicKey.Ed25519()
-	if err != nil {
-		return ""
-	}
-	return hashID([]byte("wormlog/v1 authority key\n"), raw)
-}
+// and so never equal to a key ID, when the public key is none.
+func (a Authority) ID() ID { return rawKeyID("wormlog/v1 authority key\n", a.PublicKey) }
 
 func keyName(s string) error {
 	ok := len(s) >= 1 && len(s) <= 64

@@ -44,7 +44,7 @@ func NewKey(log LogID, role Role, streams string, alg Algorithm, source map[stri
 		Format: FormatDraft, LogID: log, Role: role, Streams: streams, EntryAlgorithm: alg,
 		PublicKey: b.publicKey(), Source: source, Previous: previous,
 	}
-	if alg == AlgorithmHMACSHA256 {
+	if alg.Symmetric() {
 		b.entry = randomSeed()
 		r.HMACCommitment = HMACCommitment(b.entry.bytes(), log)
 	}

@@ -187,8 +187,8 @@ func TestStreamKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := k.PublicKey().Ed25519()
-	if err != nil || StreamKeyID(raw) != k.ID() || k.Signer().KeyID() != k.ID() {
+	_, err = k.PublicKey().Ed25519()
+	if err != nil || StreamKeyID(k.PublicKey()) != k.ID() || k.Signer().KeyID() != k.ID() {
 		t.Fatalf("stream key %s: %v", k.ID(), err)
 	}
 	o, err := signLine(KindManifest, testLog, []byte("{}"), k.Signer())

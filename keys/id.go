@@ -46,6 +46,15 @@ func hashID(parts ...[]byte) ID {
 	return ID(hex.EncodeToString(h.Sum(nil)[:16]))
 }
 
+// rawKeyID names a key that has no record: by a domain and the raw public key. It is empty when the public key is none.
+func rawKeyID(domain string, pub PublicKey) ID {
+	_, raw, err := pub.parse()
+	if err != nil {
+		return ""
+	}
+	return hashID([]byte(domain), raw)
+}
+
 func lowerHex(s string, n int) bool {
 	if len(s) != n {
 		return false

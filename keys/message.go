@@ -1,7 +1,6 @@
 package keys
 
 import (
-	"crypto/ed25519"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -50,20 +49,21 @@ func appendDomain(b []byte, kind string, log LogID, key ID) []byte {
 }
 
 // VerifyLine checks that the key named key, with the public key pub, signed o as a line object of this kind in this log.
-// Every error wraps [ErrBadSignature]. Signatures are RFC 8032 Ed25519; Go's verifier refuses a non-canonical S, so
-// nobody can make a second signature out of a valid one.
+// The algorithm is that of pub, of which line 2 knows nothing: it is for the caller to take pub from where the rules say,
+// as genesis, a key record or a stream's first manifest. Every error wraps [ErrBadSignature]. Signatures are RFC 8032
+// Ed25519; Go's verifier refuses a non-canonical S, so nobody can make a second signature out of a valid one.
 func VerifyLine(kind Kind, log LogID, key ID, pub PublicKey, o lineobject.Object) error {
 	if o.KeyID != string(key) {
 		return fmt.Errorf("%w: the %s is signed by another key than %s", ErrBadSignature, kind, key)
 	}
-	raw, err := pub.Ed25519()
+	s, raw, err := pub.parse()
 	if err != nil {
 		return fmt.Errorf("%w: key %s: %w", ErrBadSignature, key, err)
 	}
-	if len(o.Signature) != ed25519.SignatureSize {
-		return fmt.Errorf("%w: the %s's signature has %d bytes, not %d", ErrBadSignature, kind, len(o.Signature), ed25519.SignatureSize)
+	if len(o.Signature) != s.signature {
+		return fmt.Errorf("%w: the %s's signature has %d bytes, not %d", ErrBadSignature, kind, len(o.Signature), s.signature)
 	}
-	if !ed25519.Verify(raw, LineMessage(kind, log, key, o.Line), o.Signature) {
+	if !s.verify(raw, LineMessage(kind, log, key, o.Line), o.Signature) {
 		return fmt.Errorf("%w: key %s did not sign this %s in this log", ErrBadSignature, key, kind)
 	}
 	return nil

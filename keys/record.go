@@ -110,9 +110,6 @@ func (r Record) check() error {
 	if err := checkPattern(r.Role, r.Streams); err != nil {
 		return err
 	}
-	if _, err := r.PublicKey.Ed25519(); err != nil {
-		return err
-	}
 	if err := r.checkAlgorithm(); err != nil {
 		return err
 	}
@@ -126,22 +123,23 @@ func (r Record) check() error {
 }
 
 func (r Record) checkAlgorithm() error {
-	switch r.EntryAlgorithm {
-	case AlgorithmEd25519:
-		if r.HMACCommitment != "" {
-			return errors.New("a key that signs entries with ed25519 has no HMAC commitment")
-		}
-	case AlgorithmHMACSHA256:
-		if r.Role != RoleWriter {
-			return fmt.Errorf("a key of role %s signs entries with %s only", r.Role, AlgorithmEd25519)
-		}
-		if !lowerHex(r.HMACCommitment, 2*sha256.Size) {
-			return errors.New("a key that signs entries with hmac-sha256 needs a commitment of 64 lower-case hex digits")
-		}
-	default:
-		return errors.New("the entry algorithm is ed25519 or hmac-sha256")
+	if err := r.EntryAlgorithm.Valid(); err != nil {
+		return err
 	}
-	return nil
+	if !r.EntryAlgorithm.Symmetric() {
+		if r.HMACCommitment != "" {
+			return fmt.Errorf("a key that signs entries with %s has no HMAC commitment", r.EntryAlgorithm)
+		}
+		return r.PublicKey.Check(r.EntryAlgorithm) // the same key signs manifests
+	}
+	if r.Role != RoleWriter {
+		return fmt.Errorf("a key of role %s signs entries with %s only", r.Role, algorithms((*scheme).public))
+	}
+	if !lowerHex(r.HMACCommitment, 2*sha256.Size) {
+		return fmt.Errorf("a key that signs entries with %s needs a commitment of 64 lower-case hex digits", r.EntryAlgorithm)
+	}
+	_, err := r.PublicKey.Algorithm()
+	return err
 }
 
 func checkMap(what string, m map[string]string) error {

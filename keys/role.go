@@ -6,15 +6,6 @@ import (
 	"strings"
 )
 
-// Algorithm names how entries are signed. Everything else is always signed with Ed25519.
-type Algorithm string
-
-// The algorithms for entries.
-const (
-	AlgorithmEd25519    Algorithm = "ed25519"     // RFC 8032
-	AlgorithmHMACSHA256 Algorithm = "hmac-sha256" // RFC 2104, with a key per stream by HKDF (RFC 5869)
-)
-
 // Role says what a key may sign for. Roles authority, custodian and verifier own the control streams of the same name.
 // Role online owns no stream: its keys sign key records in the place of genesis's online authority.
 type Role string

@@ -7,13 +7,14 @@ import (
 	"github.com/wormlog/wormlog/internal/lineobject"
 )
 
-// Signer signs messages with an Ed25519 key. It is safe for concurrent use. An error means that nothing was signed.
+// Signer signs messages with a key that stays where it is: in memory, or in a service such as AWS KMS. What it returns has
+// the form that the key's [Algorithm] says. It is safe for concurrent use. An error means that nothing was signed.
 type Signer interface {
 	KeyID() ID
 	Sign(message []byte) ([]byte, error)
 }
 
-// NewSigner returns a signer that signs as id with a private key in memory.
+// NewSigner returns a signer that signs as id with an Ed25519 key in memory.
 func NewSigner(id ID, key ed25519.PrivateKey) Signer {
 	return &signer{redacted{"signer", id}, hide(&key)}
 }

@@ -24,17 +24,21 @@ type streamSecret struct {
 func NewStreamKey() (*StreamKey, error) {
 	priv := ed25519.NewKeyFromSeed(randomSeed().bytes())
 	pub := priv.Public().(ed25519.PublicKey)
-	return &StreamKey{redacted: redacted{"stream key", StreamKeyID(pub)}, public: pub, private: hide(&streamSecret{key: priv})}, nil
+	return &StreamKey{redacted: redacted{"stream key", StreamKeyID(NewPublicKey(pub))}, public: pub, private: hide(&streamSecret{key: priv})}, nil
 }
 
-// StreamKeyID returns the ID of a stream key: a hash of "wormlog/v1 stream key\n" and the raw public key.
-func StreamKeyID(pub ed25519.PublicKey) ID { return hashID([]byte("wormlog/v1 stream key\n"), pub) }
+// StreamKeyID returns the ID of a stream key: a hash of "wormlog/v1 stream key\n" and the raw public key. It is empty, and
+// so never equal to a key ID, when the public key is none.
+func StreamKeyID(pub PublicKey) ID { return rawKeyID("wormlog/v1 stream key\n", pub) }
 
 // ID returns the key's ID.
 func (k *StreamKey) ID() ID { return k.id }
 
 // PublicKey returns what the stream's first manifest publishes.
 func (k *StreamKey) PublicKey() PublicKey { return NewPublicKey(k.public) }
+
+// Algorithm returns how the key signs.
+func (k *StreamKey) Algorithm() Algorithm { return AlgorithmEd25519 }
 
 // Signer returns the key's signer, which fails after [StreamKey.Destroy].
 func (k *StreamKey) Signer() Signer { return streamSigner{k} }

@@ -34,7 +34,7 @@ func TestKnownAnswerRecord(t *testing.T) {
 	if authority.ID() != vectorAuthorityID {
 		t.Errorf("authority key ID %s, want %s", authority.ID(), vectorAuthorityID)
 	}
-	if id := StreamKeyID(vectorPublic); id != vectorStreamKeyID {
+	if id := StreamKeyID(NewPublicKey(vectorPublic)); id != vectorStreamKeyID {
 		t.Errorf("stream key ID %s, want %s", id, vectorStreamKeyID)
 	}
 	stored, id, err := SignRecord(r, NewSigner(authority.ID(), vectorPrivate))

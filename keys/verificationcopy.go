@@ -49,7 +49,7 @@ func (c *VerificationCopy) Secret() ([]byte, error) {
 
 // EntryVerifier returns a verifier for the entries of one stream. For HMAC it needs the verification copy, which is
 // checked against the record's commitment first ([ErrMismatch]); without one the error wraps [ErrNoVerificationCopy].
-// For Ed25519 the copy is not used.
+// With a public key the copy is not used.
 func (r Record) EntryVerifier(stream string, c *VerificationCopy) (EntryVerifier, error) {
 	id, err := r.ID()
 	if err != nil {
@@ -58,12 +58,8 @@ func (r Record) EntryVerifier(stream string, c *VerificationCopy) (EntryVerifier
 	if !r.Covers(stream) {
 		return nil, notCovered(id, r.Streams, stream)
 	}
-	if r.EntryAlgorithm == AlgorithmEd25519 {
-		pub, err := r.PublicKey.Ed25519()
-		if err != nil {
-			return nil, err
-		}
-		return NewEd25519EntryVerifier(pub, r.LogID, id), nil
+	if !r.EntryAlgorithm.Symmetric() {
+		return newPublicVerifier(r.PublicKey, r.LogID, id)
 	}
 	if c == nil {
 		return nil, fmt.Errorf("%w: the HMACs of key %s cannot be checked", ErrNoVerificationCopy, id)

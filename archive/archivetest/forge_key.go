@@ -91,7 +91,8 @@ func parseBundle(r keys.Record, id keys.ID, manifest, entry []byte) (*keys.Bundl
 func newStreamKey(label string) (keys.Signer, *archive.StreamKey) {
 	priv := ed25519.NewKeyFromSeed(secret(label + " stream key"))
 	pub := priv.Public().(ed25519.PublicKey)
-	return keys.NewSigner(keys.StreamKeyID(pub), priv), &archive.StreamKey{Algorithm: keys.AlgorithmEd25519, PublicKey: keys.NewPublicKey(pub)}
+	introduced := &archive.StreamKey{Algorithm: keys.AlgorithmEd25519, PublicKey: keys.NewPublicKey(pub)}
+	return keys.NewSigner(introduced.ID(), priv), introduced
 }
 
 // EntryKey implements [keys.VerificationCopies] for the archive's HMAC keys.

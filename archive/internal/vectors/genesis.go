@@ -116,5 +116,6 @@ func (s *set) genesisAuthorities(x *subject, e *example) {
 	} {
 		s.line(x, c.name, c.description, c.class, c.change)
 	}
+	s.weak(x, "recovery", "the recovery authority's key", e.recovery.public(), "order-1", "order-4", "order-8", "y-over-p")
 	s.stored(x, "signed-by-recovery", "the recovery authority signed", badSignature, e.recovery.object("genesis", hexSum(x.line+"\n"), x.line))
 }

@@ -26,9 +26,15 @@ func newKey(seed byte) key {
 func (k key) raw() []byte { return k.priv.Public().(ed25519.PublicKey) }
 
 // public is the SubjectPublicKeyInfo in base64.
-func (k key) public() string {
-	der, _ := hex.DecodeString("302a300506032b6570032100")
-	return b64(append(der, k.raw()...))
+func (k key) public() string { return spki(hex.EncodeToString(k.raw())) }
+
+// spki is the SubjectPublicKeyInfo, in base64, of raw bytes in hex.
+func spki(raw string) string {
+	der, err := hex.DecodeString("302a300506032b6570032100" + raw)
+	if err != nil {
+		panic(err)
+	}
+	return b64(der)
 }
 
 // named returns the key with the ID that keys of its kind have: authority or stream.

@@ -191,6 +191,11 @@ func (s *set) genericSignature(x *subject) {
 		{"signature-empty", "the signature is empty", x.signer.id, nil},
 		{"signature-hex", "the signature is in hex, which is base64 of other bytes", x.signer.id, hexAsBase64},
 		{"key-id-upper-case", "the key ID is in upper case, here and in the signed message", upper, sign(message(x.kind, log, upper, x.line))},
+		{"signature-hmac", "an HMAC in place of a signature, under the public key as a secret", x.signer.id, hmacSum(x.signer.raw(), right)},
+		{"signature-hmac-64-bytes", "the same HMAC twice, to have the length of a signature", x.signer.id,
+			append(hmacSum(x.signer.raw(), right), hmacSum(x.signer.raw(), right)...)},
+		{"key-id-with-algorithm", "the key ID names an algorithm, here and in the signed message", "hmac-sha256:" + x.signer.id,
+			sign(message(x.kind, log, "hmac-sha256:"+x.signer.id, x.line))},
 		{"signature-zero", "the signature is all zeros", x.signer.id, make([]byte, 64)},
 	} {
 		s.stored(x, c.name, c.description, badSignature, twoLines(x.line, c.id, c.signature))

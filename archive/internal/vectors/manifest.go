@@ -67,6 +67,7 @@ func (s *set) manifestsFirst(x *subject, e *example) {
 		l = replace(l, e.segmentRef, "")
 		return replace(l, `"tree":{"size":3,"range":`+list(compact(e.leaves, 0, 3))+`}`, `"tree":{"size":0,"range":[]}`)
 	}
+	s.weak(x, "stream-key", "the stream key", e.streamKey.public(), "order-1", "order-4", "order-8", "y-over-p")
 	s.stored(x, "example-first", "the first manifest of the example", "", e.first)
 	for _, c := range []struct {
 		name, description string

@@ -32,6 +32,7 @@ func (s *set) records(e *example) {
 	s.recordsOfOnline(x, e, ed25519, role)
 	s.recordsInvalid(x, e, source, commitment)
 	s.recordsNamed(e)
+	s.weak(x, "public-key", "the public key", e.signer.public())
 	for _, wrong := range []string{"custodian", "verifier", "authority", "online"} {
 		s.line(x, "role-"+wrong+"-hmac", "a key of role "+wrong+" that signs entries with HMAC", malformed, func(line string) string {
 			return replace(replace(line, `"writer"`, `"`+wrong+`"`), `"payments.*"`, `"`+wrong+`.*"`)
