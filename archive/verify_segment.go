@@ -274,6 +274,7 @@ type contentCheck struct {
 type entryKey struct {
 	id       keys.ID
 	hmac     bool
+	size     int                // of a signature
 	verifier keys.EntryVerifier // nil: they cannot be checked
 }
 
@@ -384,6 +385,10 @@ func (c *contentCheck) judgeEntrySignature(ctx context.Context, l *Line) bool {
 		return false
 	}
 	if k.verifier == nil {
+		if len(l.Signature()) != k.size {
+			c.fail(CodeEntrySignature, "its signature has %d bytes; those of key %s have %d", len(l.Signature()), k.id, k.size)
+			return false
+		}
 		c.hmacNo++
 		return true
 	}
@@ -410,7 +415,7 @@ func (c *contentCheck) entryKey(ctx context.Context, id []byte) *entryKey {
 		c.fail(code, "%s", reason)
 		return nil
 	}
-	k.hmac = state.record.EntryAlgorithm.Symmetric()
+	k.hmac, k.size = state.record.EntryAlgorithm.Symmetric(), state.record.EntryAlgorithm.SignatureSize()
 	var err error
 	k.verifier, err = state.record.EntryVerifier(c.task.stream.String(), c.verificationCopy(ctx, k.id, state))
 	if err != nil {

@@ -87,6 +87,14 @@ func (a Algorithm) Symmetric() bool {
 	return s != nil && !s.public()
 }
 
+// SignatureSize returns the length of a signature in bytes, 0 for an algorithm that is not known.
+func (a Algorithm) SignatureSize() int {
+	if s := a.scheme(); s != nil {
+		return s.signature
+	}
+	return 0
+}
+
 // scheme returns nil for an algorithm that is not known.
 func (a Algorithm) scheme() *scheme {
 	for _, s := range schemes {

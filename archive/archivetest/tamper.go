@@ -21,7 +21,7 @@ func Classes() []Class {
 	return slices.Concat(
 		contentClasses, orderClasses, placementClasses, lockClasses, // what needs the bucket alone
 		genesisClasses, recordClasses,
-		entryClasses, frameClasses, manifestClasses, signerClasses, // what needs a signing key as well
+		entryClasses, algorithmClasses, frameClasses, manifestClasses, signerClasses, // what needs a signing key as well
 		actClasses, runClasses,
 		onlineClasses, stolenClasses, authorityClasses, // who vouches for keys
 	)
