@@ -156,6 +156,9 @@ var authorityClasses = []Class{
 	{"online-key-compromised-later", succeeded(record(AuthorityA, compromised(OnlineKey, at("11-22 00:00"))))},
 	{"recovery-compromised", succeeded(record(AuthorityA, compromised(archive.RecoveryAuthority, at("11-20 23:00"))))},
 	{"recovery-compromised-later", succeeded(record(AuthorityA, compromised(archive.RecoveryAuthority, at("11-22 00:00"))))},
+	{"recovery-slandered-by-a-stolen-acts-key", both(
+		forgeActsAt(at("11-22 08:00"), AuthorityKey, "authority", compromised(archive.RecoveryAuthority, at("10-01 00:00"))),
+		anotherActsKey(compromised(AuthorityKey, at("11-22 07:00"))))},
 	{"recovery-compromised-and-acts-key-minted", both(
 		minted("minted", keys.RoleAuthority, "authority", archive.RecoveryAuthority),
 		record(AuthorityA, compromised(archive.RecoveryAuthority, at("11-20 11:00"))))},
