@@ -1,6 +1,6 @@
 # make prints this help. demo and test need Go alone, no AWS account and no other service.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench million rotation contract fuzz leaks check generate build lambda
+.PHONY: help demo test bench million rotation contract awscli fuzz leaks check generate build lambda
 
 GO        ?= go
 BIN       := $(CURDIR)/.bin
@@ -34,6 +34,9 @@ fuzz: ## every fuzz target for FUZZTIME (5s)
 
 leaks: ## all tests with marked keys: none in anything they print or archive
 	./testdata/leaks.sh
+
+awscli: build ## the AWS CLI looks at what wormlog keeps in Secrets Manager and S3
+	./testdata/awscli.sh $(BIN)
 
 check: $(BIN)/staticcheck ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }

@@ -1,25 +1,37 @@
 #!/bin/sh
 # The AWS CLI's own commands look at what wormlog keeps in Secrets Manager and S3, after one rotation on a development
-# server: awscli.sh FOLDER-OF-WORMLOG-AND-WORMLOG-DEV. The AWS CLI is the one on the machine; a machine without gets one,
-# of a version that is named here, into that folder.
+# server: awscli.sh FOLDER-OF-WORMLOG-AND-WORMLOG-DEV. The AWS CLI is the one on the machine; a machine without one gets the
+# version named here, into that folder, or what Debian has.
 set -eu
 cd "$(dirname "$0")/.."
 bin=$(cd "$1" && pwd)
-PATH=$bin:$PATH
+PATH=$bin:$bin/awscli/bin:$PATH
 
 version=1.45.11
-if ! command -v aws >/dev/null; then
-	if ! { python3 -m venv "$bin/awscli" && "$bin/awscli/bin/pip" install --quiet "awscli==$version"; } >&2; then
-		echo 'there is no AWS CLI, and none could be installed: install it, or python3 with venv and pip' >&2
-		exit 1
+install() {
+	rm -rf "$bin/awscli"
+	if python3 -m venv "$bin/awscli" && "$bin/awscli/bin/pip" install --quiet --disable-pip-version-check "awscli==$version"; then
+		return
 	fi
-	PATH=$bin/awscli/bin:$PATH
+	rm -rf "$bin/awscli"
+	[ "$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install -y --no-install-recommends awscli
+}
+if ! command -v aws >/dev/null; then
+	install >&2 || {
+		echo 'There is no AWS CLI here, and neither pip nor apt-get could install one. Install it (https://aws.amazon.com/cli) and run this again.' >&2
+		exit 1
+	}
 fi
 aws --version
 
+# What the environment says of AWS or wormlog is about other accounts and archives than the one that is made here.
+for name in $(env | sed -n 's/^\(AWS_[A-Z0-9_]*\|WORMLOG_[A-Z0-9_]*\)=.*/\1/p'); do
+	unset "$name"
+done
+export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+
 dir=$(mktemp -d)
 trap 'wormlog-dev stop >/dev/null 2>&1 || true; rm -rf "$dir"' EXIT
-unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL
 env=$(wormlog-dev --print-env)
 eval "$env"
 cd "$dir"
@@ -42,7 +54,7 @@ echo '{"n":1}' | wormlog write - >/dev/null
 wormlog keys rotate >/dev/null
 second=$(wormlog keys current)
 echo '{"n":2}' | wormlog write - >/dev/null
-[ "$first" != "$second" ]
+[ "$first" != "$second" ] || { echo "keys rotate left key $first in force" >&2; exit 1; }
 
 signing=$WORMLOG_SIGNING_SECRET
 holds() { sed -n 's/.*"key_id":"\([0-9a-f]*\)".*/\1/p'; } # the ID of the key; the secret itself stays in the pipe
@@ -66,6 +78,21 @@ is 'get-resource-policy: the statement of docs/keys.md' "$(secrets get-resource-
 record=keys/$second.json
 is 'list-object-versions: key records' "$(objects list-object-versions --bucket "$WORMLOG_BUCKET" --prefix keys/ --query 'length(Versions)')" 3
 is 'get-object-retention: the new record' "$(objects get-object-retention --bucket "$WORMLOG_BUCKET" --key "$record" --query Retention.Mode)" COMPLIANCE
+is 'head-object: its lock' "$(objects head-object --bucket "$WORMLOG_BUCKET" --key "$record" --query ObjectLockMode)" COMPLIANCE
+until=$(objects head-object --bucket "$WORMLOG_BUCKET" --key "$record" --query ObjectLockRetainUntilDate)
+is 'get-object-retention: until the same date' "$(objects get-object-retention --bucket "$WORMLOG_BUCKET" --key "$record" --query Retention.RetainUntilDate)" "$until"
+count=0
+for key in $(objects list-object-versions --bucket "$WORMLOG_BUCKET" --query 'Versions[].Key'); do
+	is "locked: $key" "$(objects get-object-retention --bucket "$WORMLOG_BUCKET" --key "$key" --query Retention.Mode)" COMPLIANCE
+	count=$((count + 1))
+done
+[ $count -ge 8 ] || { echo "only $count objects, less than two streams, three records and log.json have" >&2; exit 1; }
+id=$(objects head-object --bucket "$WORMLOG_BUCKET" --key "$record" --query VersionId)
+if refused=$(objects delete-object --bucket "$WORMLOG_BUCKET" --key "$record" --version-id "$id" 2>&1); then
+	echo "the lock did not hold: $refused" >&2
+	exit 1
+fi
+is 'delete-object: the lock holds' "$(echo "$refused" | sed -n 's/.*(\([A-Za-z]*\)).*/\1/p')" AccessDenied
 objects get-object --bucket "$WORMLOG_BUCKET" --key "$record" record.json >/dev/null
 is 'get-object: the record names the version of its secret' "$(sed -n '1s/.*"version":"\([^"]*\)".*/\1/p' record.json)" "$current"
 is 'get-object: … and the key before it' "$(sed -n '1s/.*"previous":"\([^"]*\)".*/\1/p' record.json)" "$first"
