@@ -11,3 +11,14 @@ import (
 func (r *Reader) KeyActs(id keys.ID) (retired, compromised time.Time) {
 	return r.v.acts.retired[id], r.v.acts.compromised[id]
 }
+
+// ActsUnread says why not all acts are known, nil if they are: something could not be read. What [Reader.KeyActs] does not
+// say may be so all the same.
+func (r *Reader) ActsUnread() error {
+	for _, f := range r.v.hidden {
+		if f.Verdict == NotChecked {
+			return &FindingError{f}
+		}
+	}
+	return nil
+}

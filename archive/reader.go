@@ -77,10 +77,12 @@ func OpenReader(ctx context.Context, c ReaderConfig) (*Reader, error) {
 	if !ok {
 		return nil, r.noGenesis()
 	}
+	r.v.scoped = true
 	r.v.loadKeys(ctx)
 	if err := r.v.collectActs(ctx); err != nil {
 		return nil, err
 	}
+	r.v.tellHidden()
 	return r, ctx.Err()
 }
 

@@ -128,6 +128,7 @@ type verifier struct {
 	unlisted   map[string]bool // areas whose manifests could not all be listed
 	keysCut    bool            // the key records could not all be listed
 	continued  map[string]bool // streams that another one continues; used by the walking goroutine alone
+	hidden     []Finding       // what was found against acts when they were collected
 	silent     []silence
 	continues  []continuation
 	ends       map[string]streamEnd
@@ -212,6 +213,7 @@ func (v *verifier) run(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
+	v.scoped = len(v.Streams) > 0 || len(v.pins.only) > 0 || !v.From.IsZero() || !v.To.IsZero()
 	v.loadKeys(ctx)
 	if err := v.collectActs(ctx); err != nil {
 		return err
@@ -230,7 +232,6 @@ func (v *verifier) run(ctx context.Context) error {
 	if v.Heads != nil && v.Heads.LogID != string(v.log.ID) {
 		return fmt.Errorf("verify: the head file is of the log %s, not of %s", v.Heads.LogID, v.log.ID)
 	}
-	v.scoped = len(v.Streams) > 0 || len(v.pins.only) > 0 || !v.From.IsZero() || !v.To.IsZero()
 	v.segments = newSegmentPool(ctx, v)
 	for _, area := range areas {
 		v.walk(ctx, area)
@@ -239,6 +240,7 @@ func (v *verifier) run(ctx context.Context) error {
 		v.judgeUnreferenced(ctx)
 	}
 	v.segments.wait()
+	v.tellHidden()
 	v.judgeUnvouched()
 	v.judgeAnchors()
 	v.judgeRotation()

@@ -87,6 +87,11 @@ func (v *verifier) collectActs(ctx context.Context) error {
 		unlisted: map[string]bool{}, continued: map[string]bool{}, keysCut: v.keysCut,
 	}
 	first.Progress, first.OnAffected = nil, nil
+	first.onFinding = func(f Finding) {
+		if f.hidesEvidence() && len(v.hidden) < defaultMaxFindings {
+			v.hidden = append(v.hidden, f)
+		}
+	}
 	first.segments = newSegmentPool(ctx, first)
 	for _, area := range areas[:2] {
 		first.walk(ctx, area)
@@ -95,6 +100,24 @@ func (v *verifier) collectActs(ctx context.Context) error {
 	first.collecting.list = append(first.collecting.list, trusted...)
 	v.acts = v.inForce(first.collecting)
 	return v.suppose(first.collecting)
+}
+
+// tellHidden reports what kept acts from being known, as far as nothing else has said it. The second pass passes by what is
+// out of range, and what could be read a moment later.
+func (v *verifier) tellHidden() {
+	for _, f := range v.hidden {
+		stream := findingStream(f.Key)
+		name, err := ParseStreamName(stream)
+		switch {
+		case f.Verdict == NotChecked && f.Code == CodeStreamUnverified: // for want of what is reported by itself
+			continue
+		case f.Verdict != NotChecked && (!v.scoped || v.acts.expired(stream) || err == nil && v.isNew(name.Opened())):
+			continue // its key may be as new as the stream
+		}
+		if !slices.ContainsFunc(v.findingsOn(f.Key), func(known Finding) bool { return known.Code == f.Code }) {
+			v.add(f)
+		}
+	}
 }
 
 // takenAct is one act of a verified entry.

@@ -71,6 +71,9 @@ func (j *Job) publish(ctx context.Context, record keys.Record, by authority) err
 // trusted refuses an authority's key that is declared compromised: every key it vouched for would be so from the beginning.
 func (j *Job) trusted(ctx context.Context, signer keys.ID) error {
 	reader, err := archive.OpenReader(ctx, archive.ReaderConfig{Store: j.Store, LogID: j.Log.ID})
+	if err == nil {
+		err = reader.ActsUnread()
+	}
 	if err != nil {
 		return fmt.Errorf("whether the authority's key %s is compromised cannot be told: %w", signer, err)
 	}
