@@ -142,19 +142,27 @@ func (v *verifier) retired(id keys.ID) bool {
 }
 
 // superseded finds the keys that a believed record of the same role and streams names as the one before, with that record.
-// Of several it is the one that was published first.
+// Of several it is the one that was published last: a rotation that was given up may have left another. A key that counts as compromised since before its record was
+// published is a thief's: it takes nobody's place.
 func (v *verifier) superseded() map[keys.ID]*keyState {
 	by := map[keys.ID]*keyState{}
-	for _, k := range v.keyring {
+	for id, k := range v.keyring {
 		before := v.keyring[k.record.Previous]
-		if !k.usable || k.record.Previous == "" || before == nil || !before.usable || !sameUse(before.record, k.record) {
+		if !k.usable || k.record.Previous == "" || before == nil || !before.usable || !sameUse(before.record, k.record) || v.bornCompromised(id, k) {
 			continue
 		}
-		if other := by[k.record.Previous]; other == nil || k.object.LastModified.Before(other.object.LastModified) {
+		if other := by[k.record.Previous]; other == nil || k.object.LastModified.After(other.object.LastModified) {
 			by[k.record.Previous] = k
 		}
 	}
 	return by
+}
+
+// bornCompromised says whether a key counts as compromised since before its record was published, by the store's dates, or
+// because of whoever signed that.
+func (v *verifier) bornCompromised(id keys.ID, k *keyState) bool {
+	since, bad := v.acts.compromised[id]
+	return bad && (v.acts.inherited[id] != "" || v.dated(k.object) && !k.object.LastModified.Before(since))
 }
 
 // sameUse says whether two records are of keys for the same.

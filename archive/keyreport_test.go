@@ -237,6 +237,24 @@ func TestRotationOverdue(t *testing.T) {
 			time.Sleep(92 * dayLong)
 			return nil
 		}},
+		{"superseded by a thief's key", func(s *site) *keys.SigningKey {
+			k := s.chained("b.*", "")
+			time.Sleep(60 * dayLong)
+			since := time.Now()
+			s.chained("b.*", k.ID())
+			s.act(keyAct(archive.ActKeyCompromised, s.online.Authority().ID(), since))
+			time.Sleep(40 * dayLong)
+			return k
+		}},
+		{"superseded by a key that was stolen later", func(s *site) *keys.SigningKey {
+			k := s.chained("b.*", "")
+			time.Sleep(60 * dayLong)
+			stolen := s.chained("b.*", k.ID())
+			time.Sleep(dayLong)
+			s.act(keyAct(archive.ActKeyCompromised, stolen.ID(), time.Now()))
+			time.Sleep(40 * dayLong)
+			return nil
+		}},
 		{"records that may not be listed", func(s *site) *keys.SigningKey {
 			s.chained("b.*", "")
 			time.Sleep(92 * dayLong)

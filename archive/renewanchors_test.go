@@ -318,3 +318,34 @@ func TestRenewAnchorsTwice(t *testing.T) {
 		}
 	})
 }
+
+// A thief's record that names the key in force as the one before does not keep that from being renewed.
+func TestRenewDespiteAThiefsSuccessor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		k := s.chained("b.*", "")
+		time.Sleep(time.Hour)
+		since := time.Now()
+		s.chained("b.*", k.ID())
+		s.act(keyAct(archive.ActKeyCompromised, s.online.Authority().ID(), since))
+		time.Sleep(200 * oneDay)
+		if got := s.renew(); got[s.record(k)].Key == "" {
+			t.Errorf("renewed: %v", got)
+		}
+	})
+}
+
+// A rotation that was given up after the record was published has ended nothing: the key goes on until the next one.
+func TestRenewAfterARotationThatWasGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t)
+		k := s.chained("b.*", "")
+		time.Sleep(10 * oneDay)
+		s.chained("b.*", k.ID())
+		time.Sleep(290 * oneDay)
+		s.chained("b.*", k.ID()) // until now it signed
+		if got, need := s.renew()[s.record(k)], afterDays(300+9+365); got.Until.Before(need) {
+			t.Errorf("renewed until %s, and needed until %s", got.Until, need)
+		}
+	})
+}
