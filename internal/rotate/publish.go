@@ -34,13 +34,17 @@ func (j *Job) record(ctx context.Context, id keys.ID) (keys.Record, error) {
 	return r, err
 }
 
-// publish has the authority sign the record, and stores it unless it is there.
+// publish has the authority sign the record, and stores it unless it is there. One that is there and counts as compromised
+// is an error: it may have been published by an authority that is known to be stolen by now.
 func (j *Job) publish(ctx context.Context, record keys.Record, by authority) error {
 	id, err := record.ID()
 	if err != nil {
 		return err
 	}
-	if _, err := j.record(ctx, id); !errors.Is(err, keys.ErrNotFound) {
+	switch _, err := j.record(ctx, id); {
+	case err == nil:
+		return j.sound(ctx, id)
+	case !errors.Is(err, keys.ErrNotFound):
 		return err
 	}
 	signer, err := by(ctx)
@@ -70,16 +74,33 @@ func (j *Job) publish(ctx context.Context, record keys.Record, by authority) err
 
 // trusted refuses an authority's key that is declared compromised: every key it vouched for would be so from the beginning.
 func (j *Job) trusted(ctx context.Context, signer keys.ID) error {
+	compromised, err := j.compromised(ctx, signer)
+	if err == nil && !compromised.IsZero() {
+		err = fmt.Errorf("the authority's key %s is declared compromised since %s, and with it every key that it vouches for from then on; make another with wormlog keys replace",
+			signer, compromised.UTC().Format(time.RFC3339))
+	}
+	return err
+}
+
+// sound refuses a key that counts as compromised.
+func (j *Job) sound(ctx context.Context, id keys.ID) error {
+	compromised, err := j.compromised(ctx, id)
+	if err == nil && !compromised.IsZero() {
+		err = fmt.Errorf("it counts as compromised since %s, itself or by the authority that vouched for it", compromised.UTC().Format(time.RFC3339))
+	}
+	return err
+}
+
+// compromised says since when a key counts as compromised; a zero time: it does not. An act that could not be read might
+// say so.
+func (j *Job) compromised(ctx context.Context, id keys.ID) (since time.Time, err error) {
 	reader, err := archive.OpenReader(ctx, archive.ReaderConfig{Store: j.Store, LogID: j.Log.ID})
 	if err == nil {
 		err = reader.ActsUnread()
 	}
 	if err != nil {
-		return fmt.Errorf("whether the authority's key %s is compromised cannot be told: %w", signer, err)
+		return since, fmt.Errorf("whether the key %s is compromised cannot be told: %w", id, err)
 	}
-	if _, compromised := reader.KeyActs(signer); !compromised.IsZero() {
-		return fmt.Errorf("the authority's key %s is declared compromised since %s, and with it every key that it vouches for from then on; make another with wormlog keys replace",
-			signer, compromised.UTC().Format(time.RFC3339))
-	}
-	return nil
+	_, since = reader.KeyActs(id)
+	return since, nil
 }

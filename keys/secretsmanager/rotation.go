@@ -41,7 +41,8 @@ type Rotation struct {
 	Record func(context.Context, keys.ID) (keys.Record, error)
 
 	// Publish has an authority sign the record, stores it, and returns nil once it is known to be in the archive.
-	// It may be called again with the same record.
+	// It may be called again with the same record, also by a rotation that is resumed: then its error keeps a key from
+	// coming into force that must not any more.
 	Publish func(context.Context, keys.Record) error
 
 	// Key, if set, says what the new key is, and it replaces whatever the secret holds: a key of the same role, the

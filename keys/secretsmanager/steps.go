@@ -114,12 +114,15 @@ func (r *Rotation) set(ctx context.Context, e Event) error {
 			return err
 		}
 	}
-	if err := r.putCopy(ctx, t.bundle); err != nil || published {
+	if err := r.putCopy(ctx, t.bundle); err != nil || published && t.inForce() {
 		return err
 	}
 	err = r.Publish(ctx, record)
 	if err == nil {
 		return nil
+	}
+	if published { // it must not come into force
+		return fmt.Errorf("key %s in secret %s, version %s, cannot be used: %w; %s", id, t.name, t.ClientRequestToken, err, t.giveUp())
 	}
 	if _, readErr := r.Record(ctx, id); readErr == nil {
 		return nil // it took effect all the same
