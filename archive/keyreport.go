@@ -83,12 +83,17 @@ func widen(first, last *time.Time, t time.Time) {
 
 // keyReports tells of every key record, ascending by key ID, once everything was judged.
 func (v *verifier) keyReports() []KeyReport {
-	superseded := v.superseded()
+	superseded, against := v.superseded(), v.againstRecords()
 	list := make([]KeyReport, 0, len(v.keyring))
 	for id, k := range v.keyring {
-		if id != genesisAnchor {
-			list = append(list, v.keyReport(id, k, superseded[id] != nil))
+		if id == genesisAnchor {
+			continue
 		}
+		r := v.keyReport(id, k, superseded[id] != nil)
+		if !k.usable {
+			r.State, r.Error = KeyNotBelieved, cmp.Or(against[k.key], "it counts as absent: "+k.refused)
+		}
+		list = append(list, r)
 	}
 	slices.SortFunc(list, func(a, b KeyReport) int { return cmp.Compare(a.KeyID, b.KeyID) })
 	return list
@@ -118,21 +123,19 @@ func (v *verifier) keyReport(id keys.ID, k *keyState, superseded bool) KeyReport
 	if since, ok := v.acts.compromised[id]; ok {
 		r.State, r.Since = KeyCompromised, Second{since}
 	}
-	if !k.usable {
-		r.State, r.Error = KeyNotBelieved, v.whyNotBelieved(k)
-	}
 	return r
 }
 
-// whyNotBelieved is what was found against a key record.
-func (v *verifier) whyNotBelieved(k *keyState) string {
-	against := []Code{CodeRecordMissing, CodeRecordAltered, CodeRecordUnsigned, CodeFormat, CodeCritical, CodeReadFailed}
+// againstRecords is what was found against key records, by the object: there may be any number of either.
+func (v *verifier) againstRecords() map[string]string {
+	codes := []Code{CodeRecordMissing, CodeRecordAltered, CodeRecordUnsigned, CodeFormat, CodeCritical, CodeReadFailed}
+	against := map[string]string{}
 	for _, f := range v.report.Findings {
-		if f.Key == k.key && slices.Contains(against, f.Code) {
-			return f.Detail
+		if slices.Contains(codes, f.Code) && against[f.Key] == "" {
+			against[f.Key] = f.Detail
 		}
 	}
-	return "it counts as absent: " + k.refused
+	return against
 }
 
 // retired says whether a key has been retired by now.

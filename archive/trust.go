@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/wormlog/wormlog/internal/lineobject"
@@ -156,12 +157,11 @@ func (f *TrustFile) Log() (*Log, error) {
 
 // Body returns the bytes of the object under a key, nil if the file does not hold it.
 func (f *TrustFile) Body(key string) []byte {
-	for i := range f.Objects {
-		if f.Objects[i].Key == key {
-			return f.Objects[i].Body
-		}
+	i, ok := slices.BinarySearchFunc(f.Objects, key, func(o TrustObject, key string) int { return strings.Compare(o.Key, key) })
+	if !ok {
+		return nil
 	}
-	return nil
+	return f.Objects[i].Body
 }
 
 // Count says how many key records the file holds, and how many acts its manifests name.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -164,7 +165,9 @@ func (t *takenActs) add(a takenAct) {
 // provably before, have no force unless they are countersigned, but for the compromises themselves: declaring one can only
 // lessen what is believed.
 func (v *verifier) inForce(t *takenActs) *acts {
-	slices.SortStableFunc(t.list, func(a, b takenAct) int { return strings.Compare(a.timestamp, b.timestamp) })
+	slices.SortStableFunc(t.list, func(a, b takenAct) int {
+		return cmp.Or(strings.Compare(a.timestamp, b.timestamp), strings.Compare(a.stream, b.stream), cmp.Compare(a.sequence, b.sequence))
+	})
 	a := newActs()
 	for _, x := range t.list {
 		if x.entryType == ActKeyCompromised {
