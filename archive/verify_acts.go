@@ -25,8 +25,8 @@ type acts struct {
 	holds         map[string]hold
 	extended      []RetentionExtended
 	disposed      map[string]disposal
-	home          *Home // where the log was moved to, nil if it never was
-	named         map[keys.ID]bool
+	home          *Home            // where the log was moved to, nil if it never was
+	named         map[keys.ID]bool // key records that are known to have been there
 }
 
 type countersign struct {
@@ -179,7 +179,11 @@ func (v *verifier) inForce(t *takenActs) *acts {
 	}
 	a.applyCountersignatures(t)
 	for _, x := range t.list {
-		if x.entryType != ActKeyCompromised && x.entryType != ActCountersigned && a.believes(t, x) {
+		switch {
+		case x.entryType == ActCountersigned || !a.believes(t, x):
+		case x.entryType == ActKeyCompromised: // applied, but a thief's is no proof that there was such a key
+			a.named[x.act.(*KeyAct).KeyID] = true
+		default:
 			a.apply(x)
 		}
 	}
@@ -263,10 +267,11 @@ func (a *acts) inherit(v *verifier, id keys.ID) {
 func (a *acts) apply(x takenAct) {
 	switch act := x.act.(type) {
 	case *KeyAct:
-		a.named[act.KeyID] = true
 		since := a.retired
 		if x.entryType == ActKeyCompromised {
 			since = a.compromised
+		} else {
+			a.named[act.KeyID] = true
 		}
 		if t, ok := since[act.KeyID]; !ok || act.Since.Before(t) {
 			since[act.KeyID] = act.Since.Time
