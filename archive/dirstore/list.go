@@ -91,8 +91,11 @@ func (l *listing) items(dir string) (items []item, err error) {
 	if err := l.ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := l.store.throughLink(dir); err != nil {
+		return nil, err // empty it would pass for one in which nothing was ever archived
+	}
 	if info, err := l.store.root.Lstat(filepath.FromSlash(dir)); err == nil && !info.IsDir() {
-		return nil, nil // a link, or a file: it is listed where it lies
+		return nil, nil // a file: it is listed where it lies
 	}
 	f, err := l.store.root.Open(filepath.FromSlash(dir))
 	if err != nil {

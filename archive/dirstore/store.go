@@ -8,7 +8,8 @@
 // placement: copy, and judges none of these. "Now" is this machine's clock. Nothing is ever written.
 //
 // Symbolic links are not followed, neither out of the directory nor within it, but for the directory itself. Each is
-// listed as an object, and reading it is an error; so with everything else that is no regular file.
+// listed as an object, and reading it is an error; so with everything else that is no regular file. Listing what lies
+// behind one is an error too.
 package dirstore
 
 import (
@@ -19,6 +20,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -130,6 +132,9 @@ func (s *Store) open(ctx context.Context, key, versionID string) (*os.File, arch
 	if versionID != "" && versionID != VersionID || !fs.ValidPath(key) || key == "." {
 		return nil, archive.Object{}, archive.ErrNotFound
 	}
+	if err := s.throughLink(path.Dir(key)); err != nil {
+		return nil, archive.Object{}, err
+	}
 	name := filepath.FromSlash(key)
 	info, err := s.root.Lstat(name) // opening a pipe would wait for somebody to write to it
 	switch {
@@ -150,6 +155,23 @@ func (s *Store) open(ctx context.Context, key, versionID string) (*os.File, arch
 		Key: key, VersionID: VersionID, Size: info.Size(), HasSHA256: true, LastModified: modified(info),
 		RetentionHidden: true, HoldHidden: true, Date: time.Now().UTC(),
 	}, nil
+}
+
+// throughLink is an error if the way to a directory leads through a symbolic link, or it is one itself.
+func (s *Store) throughLink(dir string) error {
+	for i := range len(dir) + 1 {
+		if i < len(dir) && dir[i] != '/' {
+			continue
+		}
+		info, err := s.root.Lstat(filepath.FromSlash(dir[:i]))
+		if err != nil {
+			return nil // whoever goes that way will meet it
+		}
+		if info.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("%w: %s is a symbolic link, which is not followed", archive.ErrRefused, dir[:i])
+		}
+	}
+	return nil
 }
 
 // modified is when a file was last written to, which says nothing of when its object was.

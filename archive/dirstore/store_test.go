@@ -136,8 +136,21 @@ func TestWhatIsNoFile(t *testing.T) {
 	if got := keysOf(t, s, "", ""); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := keysOf(t, s, "segments/", ""); got != nil {
-		t.Errorf("a linked directory was looked into: %q", got)
+	// Behind a link there may be anything, so that is neither looked at nor taken for nothing.
+	link("keys", "alias")
+	for _, prefix := range []string{"segments/", "segments/a/b/", "alias/", "alias/x"} {
+		var failed error
+		for v, err := range s.Versions(t.Context(), prefix, "") {
+			if failed = err; err == nil {
+				t.Errorf("%s: %q was listed", prefix, v.Key)
+			}
+		}
+		if !errors.Is(failed, archive.ErrRefused) {
+			t.Errorf("%s: %v, want ErrRefused", prefix, failed)
+		}
+	}
+	if b, _, err := s.Get(t.Context(), "alias/a.json", "", 100); !errors.Is(err, archive.ErrRefused) {
+		t.Errorf("a link within the directory was followed: %q, %v", b, err)
 	}
 	for _, key := range []string{"dangling", "in.json", "loop", "out.json", "segments"} {
 		if b, _, err := s.Get(t.Context(), key, "", 100); !errors.Is(err, archive.ErrRefused) {
