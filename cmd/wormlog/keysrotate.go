@@ -20,7 +20,7 @@ func (a *app) rotateCommand() *cobra.Command {
 		Short: "Make a new signing key for a writer, and have it sign from now on",
 		Long: "Make a new signing key for a writer, in the four steps of Secrets Manager: the key is made as AWSPENDING; its verification\n" +
 			"copy and its record are stored; all is read back and tried; and only then AWSCURRENT moves. Writers take the new key\n" +
-			"within the hour, and lose nothing. Afterwards the locks of log.json and of key records are extended where that is due,\n" +
+			"within an hour and a minute, and lose nothing. Afterwards the locks of log.json and of key records are extended where that is due,\n" +
 			"and the old key is recorded as retired, a day from now, if the key for acts can be read.\n\n" +
 			"It may be run again after any error, by anybody, at any time: it goes on where it stopped, with the same key. It needs\n" +
 			"the online authority's key, and is what the rotation function on Lambda does. Exit status 1: it is not finished.",
@@ -146,7 +146,7 @@ func (s *session) printRotated(d rotate.Done) error {
 		return printJSON(s.stdout, newRotated(d))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Key %s signs for writer %s now, by secret %s. Writers take it within the hour.\n", d.Key, s.Writer, d.Secret)
+	fmt.Fprintf(&b, "Key %s signs for writer %s now, by secret %s. Writers take it within an hour and a minute.\n", d.Key, s.Writer, d.Secret)
 	if d.Resumed {
 		b.WriteString("It was begun before, and is finished now: run it again if you want a newer key.\n")
 	}
